@@ -1,0 +1,3 @@
+module github.com/picklebridge/picklebridge
+
+go 1.25.0
