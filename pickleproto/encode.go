@@ -1,0 +1,7 @@
+package pickleproto
+
+import "errors"
+
+func encode(dst []byte, v any, c *config) ([]byte, error) {
+	return dst, errors.New("pickle: no encoder")
+}

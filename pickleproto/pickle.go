@@ -1,0 +1,67 @@
+package pickleproto
+
+import (
+	"errors"
+	"io"
+)
+
+// Codec turns pickles into Python values and back. Its implementations are Native and
+// pickleproto/thirdparty's; they are safe for use by many goroutines.
+type Codec interface {
+	// Decode decodes data, which must be exactly one pickle.
+	Decode(data []byte, opts ...Option) (any, error)
+	// Append appends v's pickle to dst. On error it returns dst as it was.
+	Append(dst []byte, v any, opts ...Option) ([]byte, error)
+}
+
+// Native is this package's own codec.
+var Native Codec = native{}
+
+type native struct{}
+
+func (native) Decode(data []byte, opts ...Option) (any, error) {
+	c := newConfig(opts)
+	v, n, err := decode(data, &c)
+	if err == nil && n != len(data) {
+		return nil, errTrailing(n)
+	}
+	return v, err
+}
+
+func (native) Append(dst []byte, v any, opts ...Option) ([]byte, error) {
+	return AppendMarshal(dst, v, opts...)
+}
+
+func errTrailing(n int) error {
+	return &SyntaxError{Offset: int64(n), Msg: "data after the end of the pickle"}
+}
+
+// Marshal returns the pickle of v: byte for byte what CPython would have written, at protocol 4
+// unless WithProtocol says otherwise.
+func Marshal(v any, opts ...Option) ([]byte, error) { return AppendMarshal(nil, v, opts...) }
+
+// AppendMarshal appends the pickle of v to dst. On error it returns dst as it was.
+func AppendMarshal(dst []byte, v any, opts ...Option) ([]byte, error) {
+	c := newConfig(opts)
+	return marshal(dst, v, &c)
+}
+
+// Unmarshal decodes data, exactly one pickle, into what v points to. On error that is unchanged.
+func Unmarshal(data []byte, v any, opts ...Option) error {
+	c := newConfig(opts)
+	return unmarshal(data, v, &c, true, nil)
+}
+
+// UnmarshalFirst decodes the pickle at the beginning of data and returns what follows it.
+func UnmarshalFirst(data []byte, v any, opts ...Option) (rest []byte, err error) {
+	c := newConfig(opts)
+	var n int
+	if err := unmarshal(data, v, &c, false, &n); err != nil {
+		return data, err
+	}
+	return data[n:], nil
+}
+
+var errNilTarget = errors.New("pickle: Unmarshal into nil or a non-pointer")
+
+var _ = io.EOF
