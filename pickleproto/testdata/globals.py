@@ -1,7 +1,7 @@
 # Prints the names that this Python maps between the two sides of protocol 3, as rows of
 # "direction module name -> module name", from what its pickle module uses. A module's own row has
-# "*" in place of the name. Run by hand with the newest Python that still maps all of them (3.12):
-#   python3.12 globals.py > globals.txt
+# "*" in place of the name. Run by hand with the newest Python that still maps all of them (3.11):
+#   python3.11 globals.py > globals.txt
 import _compat_pickle as c
 
 
