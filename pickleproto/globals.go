@@ -161,7 +161,7 @@ DeprecationWarning EOFError EnvironmentError Exception FloatingPointError Future
 GeneratorExit IOError ImportError ImportWarning IndentationError IndexError KeyError
 KeyboardInterrupt LookupError MemoryError NameError NotImplementedError OSError OverflowError
 PendingDeprecationWarning ReferenceError RuntimeError RuntimeWarning StopIteration SyntaxError
-SyntaxWarning SystemError SystemExit TabError TargetScopeError TypeError UnboundLocalError
+SyntaxWarning SystemError SystemExit TabError TypeError UnboundLocalError
 UnicodeDecodeError UnicodeEncodeError UnicodeError UnicodeTranslateError UnicodeWarning
 UserWarning ValueError Warning ZeroDivisionError
 `
