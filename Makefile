@@ -1,0 +1,108 @@
+# make help lists the targets. Needed: Go 1.25 or later, Python 3 with venv, make.
+
+GO ?= go
+# python3 may be a shim or a virtual environment: the executable behind it counts.
+PYTHON ?= $(shell python3 -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))')
+PYTEST = .venv/bin/python -m pytest pytests
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME ?= 10s
+
+# The race detector needs cgo, and so a C compiler.
+CC_FOUND = $(shell command -v $$($(GO) env CC | cut -d' ' -f1) 2>/dev/null)
+
+.PHONY: help server client demo test check bench fuzz fmt lint corpus readme clean
+.PHONY: go-fmt go-vet go-test py-test py-check vuln bench-once
+
+help: ## lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 10
+
+server: ## builds bin/pickle-server
+	@mkdir -p bin
+	$(GO) build -o bin/pickle-server ./server/cmd/pickle-server
+
+client: ## builds bin/pickle-client
+	@mkdir -p bin
+	$(GO) build -o bin/pickle-client ./client/cmd/pickle-client
+
+demo: server client .venv/made ## holds the seed's two conversations and prints them
+	@.venv/bin/python pytests/demo.py
+
+test: go-fmt go-vet go-test py-test ## gofmt, vet, the Go tests, and the pytests with one Python
+	@echo "== make test: passed"
+
+check: lint vuln py-check bench-once fuzz ## what is slower: every CPython found, lint, payloads, fuzzing, benchmarks
+	@echo "== make check: passed"
+
+fmt: ## formats the Go files
+	gofmt -w $$(git ls-files '*.go')
+
+go-fmt:
+	@echo "== gofmt"
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted:"; echo "$$out"; exit 1; }
+
+go-vet:
+	@echo "== go vet"
+	@$(GO) vet ./...
+
+ifneq ($(CC_FOUND),)
+go-test:
+	@echo "== go test -race"
+	@CGO_ENABLED=1 $(GO) test -race ./...
+else
+go-test:
+	@echo "== go test (no C compiler found: without the race detector)"
+	@$(GO) test ./...
+endif
+
+# Made anew whenever requirements.txt changes.
+.venv/made: requirements.txt
+	@echo "== .venv from $(PYTHON)"
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) has no venv module (Debian: apt install python3-venv); PYTHON=... names another"; rm -rf .venv; exit 1; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { rm -rf .venv; exit 1; }
+	@touch $@
+
+py-test: server client .venv/made
+	@echo "== pytest, one Python"
+	@$(PYTEST)
+
+py-check: server client .venv/made .venv-payloads/made
+	@echo "== pytest, every CPython found"
+	@PICKLEBRIDGE_PYTHONS=all $(PYTEST)
+
+lint: ## staticcheck
+	@echo "== staticcheck"
+	@$(GO) run $(STATICCHECK) ./...
+
+# The database lies on the network; without it nothing can be said. go run turns
+# govulncheck's exit code 3 (something was found) into a last line that names it.
+vuln:
+	@echo "== govulncheck"
+	@if out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); then echo "$$out" | tail -n 1; \
+	elif echo "$$out" | grep -q '^exit status 3$$'; then echo "$$out"; exit 1; \
+	else echo "not run, its database cannot be reached:"; echo "$$out" | tail -n 3; fi
+
+bench: ## runs the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-once:
+	@echo "== each benchmark once"
+	@$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
+fuzz: ## runs each fuzz target for FUZZTIME (10s)
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "== $$target $(FUZZTIME)"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+corpus: .venv/made .venv-payloads/made ## writes the golden corpus anew, with every CPython found
+	.venv/bin/python pytests/make_corpus.py
+
+readme: server client .venv/made ## writes the generated parts of README.md anew
+	PICKLEBRIDGE_PYTHONS=all PICKLEBRIDGE_WRITE_README=1 $(PYTEST) -k readme
+
+clean: ## removes what the targets made
+	rm -rf bin .venv .venv-* .demo

@@ -1,0 +1,95 @@
+"""Which interpreters run, and the programs that a test may start.
+
+PICKLEBRIDGE_PYTHONS (or --pythons) chooses the peers: "one" (the newest CPython found, the
+default), "all", or versions such as "2.7,3.13". Tests that take `python` run once
+with each chosen one; those that take `python3` leave out Python 2; those that take
+`every_python3` run with each CPython 3 found, whatever was chosen.
+"""
+
+import collections
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import harness  # noqa: E402
+import interpreters  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--pythons", default=os.environ.get("PICKLEBRIDGE_PYTHONS", "one"),
+                     help="one (the newest CPython found), all, or versions such as 2.7,3.13")
+
+
+def pytest_configure(config):
+    config.found = interpreters.find()
+    try:
+        config.chosen = interpreters.select(config.found, config.getoption("--pythons"))
+    except ValueError as e:
+        raise pytest.UsageError(str(e))
+    config.thorough = config.getoption("--pythons") == "all"
+    config.figures = []
+    config.ran = collections.Counter()
+
+
+def pytest_report_header(config):
+    return ["CPythons found:  " + ", ".join(map(str, config.found)),
+            "CPythons chosen: " + ", ".join(map(str, config.chosen))]
+
+
+def pytest_generate_tests(metafunc):
+    chosen = metafunc.config.chosen
+    threes = [p for p in chosen if p.version >= (3,)]
+    for name, pythons in (("python", chosen), ("python3", threes),
+                          ("every_python3", [p for p in metafunc.config.found if p.version >= (3,)])):
+        if name not in metafunc.fixturenames:
+            continue
+        if "protocol" in metafunc.fixturenames:
+            pairs = [(p, n) for p in pythons for n in p.protocols]
+            metafunc.parametrize((name, "protocol"), pairs, ids=["%s-p%d" % pair for pair in pairs])
+        else:
+            metafunc.parametrize(name, pythons, ids=str)
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.outcome != "skipped":
+        for label in getattr(report, "pythons", ()):
+            _config.ran[label] += 1
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    outcome.get_result().pythons = [v.label for v in params.values()
+                                    if isinstance(v, interpreters.Python)]
+
+
+def pytest_sessionstart(session):
+    global _config
+    _config = session.config
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    terminalreporter.section("what ran")
+    if config.ran:
+        terminalreporter.write_line("CPython peers, with the number of tests: " + ", ".join(
+            "%s (%d)" % (p, config.ran[p.label]) for p in config.found if config.ran[p.label]))
+    for line in config.figures:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def programs():
+    """Starts programs, and ends them when the test is over."""
+    p = harness.Programs()
+    yield p
+    p.close()
+
+
+@pytest.fixture
+def figure(request):
+    """Adds a line to the summary at the end of the run."""
+    return request.config.figures.append
