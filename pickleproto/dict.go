@@ -1,28 +1,412 @@
 package pickleproto
 
-import "iter"
+import (
+	"fmt"
+	"iter"
+	"math/bits"
+	"slices"
+)
 
-type Dict struct{}
+// Dict is Python's dict: insertion-ordered, with Python's equality of keys. The zero Dict is
+// empty. Reading is safe for any number of goroutines while none writes.
+type Dict struct {
+	t      *keyTable // nil while empty; may be shared with other dicts of the same keys
+	values []any     // beside t.keys
+}
 
-func NewDict() *Dict                     { return nil }
-func (d *Dict) Len() int                 { return 0 }
-func (d *Dict) Get(key any) (any, bool)  { return nil, false }
-func (d *Dict) Set(key, value any) error { return nil }
-func (d *Dict) Delete(key any) bool      { return false }
-func (d *Dict) All() iter.Seq2[any, any] { return nil }
+// keyTable is what dicts and sets have in common: the keys in their order and an index into
+// them by open addressing. Dicts whose keys are the same objects in the same order, as the
+// instances of one class and the rows of one table are, share one table until one is changed.
+type keyTable struct {
+	keys   []any
+	index  []uint32 // nil up to smallTable keys
+	shift  uint8    // log2(len(index))
+	shared bool
+	dead   int // deleted keys, whose places hold deleted
+}
 
-type Set struct{}
+// smallTable is how many keys are searched one by one.
+const smallTable = 8
 
-func NewSet(items ...any) (*Set, error) { return nil, nil }
-func (s *Set) Len() int                 { return 0 }
-func (s *Set) Has(v any) bool           { return false }
-func (s *Set) Add(v any) error          { return nil }
-func (s *Set) Remove(v any) bool        { return false }
-func (s *Set) All() iter.Seq[any]       { return nil }
+// deleted stands in keyTable.keys for a key that was removed.
+var deleted any = &struct{ _ byte }{}
 
-type FrozenSet struct{}
+// find returns the place of key k, or -1.
+func (t *keyTable) find(k any, h *hasher) (int, error) {
+	if t == nil || len(t.keys) == 0 {
+		if _, _, err := h.hashCost(k); err != nil {
+			return -1, err
+		}
+		return -1, nil
+	}
+	if t.index == nil {
+		if s, ok := k.(string); ok {
+			return t.findSmallString(s, h)
+		}
+		if _, _, err := h.hashCost(k); err != nil {
+			return -1, err
+		}
+		for i, x := range t.keys {
+			if same(x, deleted) {
+				continue
+			}
+			if ok, err := h.equal(x, k); ok || err != nil {
+				return i, err
+			}
+		}
+		return -1, nil
+	}
+	x, err := h.hash(k)
+	if err != nil {
+		return -1, err
+	}
+	i, _, err := t.probe(k, x, h)
+	return i, err
+}
 
-func NewFrozenSet(items ...any) (*FrozenSet, error) { return nil, nil }
-func (s *FrozenSet) Len() int                       { return 0 }
-func (s *FrozenSet) Has(v any) bool                 { return false }
-func (s *FrozenSet) All() iter.Seq[any]             { return nil }
+func (t *keyTable) findSmallString(s string, h *hasher) (int, error) {
+	for i, x := range t.keys {
+		if y, ok := x.(string); ok {
+			if s == y {
+				return i, nil
+			}
+		} else if _, ok := x.(ByteString); ok {
+			if ok, err := h.equal(x, s); ok || err != nil {
+				return i, err
+			}
+		}
+	}
+	return -1, nil
+}
+
+// probe looks for k with hash x in the index. It returns k's place, or -1 and the index slot
+// where it belongs.
+func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, err error) {
+	mask := uint64(len(t.index) - 1)
+	tag := uint32(x) << t.shift
+	for slot = x >> (64 - t.shift); ; slot = (slot + 1) & mask {
+		e := t.index[slot]
+		if e == 0 {
+			return -1, slot, nil
+		}
+		if (e^tag)&^uint32(mask) != 0 {
+			continue
+		}
+		i := int(e&uint32(mask)) - 1
+		y := t.keys[i]
+		if a, ok := k.(string); ok {
+			if b, ok := y.(string); ok {
+				if a == b {
+					return i, slot, nil
+				}
+				continue
+			}
+		}
+		if same(y, deleted) {
+			continue
+		}
+		if ok, err := h.equal(y, k); ok || err != nil {
+			return i, slot, err
+		}
+	}
+}
+
+// add appends key k, or finds it. It returns k's place and whether it was there before.
+func (t *keyTable) add(k any, h *hasher) (place int, found bool, err error) {
+	if t.index == nil {
+		place, err = t.find(k, h)
+		if place >= 0 || err != nil {
+			return place, err == nil, err
+		}
+		t.keys = append(t.keys, k)
+		if len(t.keys) > smallTable {
+			if err = t.reindex(2*len(t.keys), h); err != nil {
+				t.keys = t.keys[:len(t.keys)-1]
+				return -1, false, err
+			}
+		}
+		return len(t.keys) - 1, false, nil
+	}
+	if len(t.keys)+1 > len(t.index)/4*3 {
+		if err = t.reindex(2*len(t.keys), h); err != nil {
+			return -1, false, err
+		}
+	}
+	x, err := h.hash(k)
+	if err != nil {
+		return -1, false, err
+	}
+	place, slot, err := t.probe(k, x, h)
+	if place >= 0 || err != nil {
+		return place, err == nil, err
+	}
+	t.keys = append(t.keys, k)
+	t.index[slot] = uint32(len(t.keys)) | uint32(x)<<t.shift
+	return len(t.keys) - 1, false, nil
+}
+
+// reindex makes an index with room for n keys.
+func (t *keyTable) reindex(n int, h *hasher) error {
+	t.makeIndex(n)
+	for i, k := range t.keys {
+		if same(k, deleted) {
+			continue
+		}
+		x, err := h.hash(k)
+		if err != nil {
+			return err
+		}
+		t.place(i, x)
+	}
+	return nil
+}
+
+func (t *keyTable) makeIndex(n int) {
+	t.shift = uint8(bits.Len(uint(n + n/2)))
+	t.index = make([]uint32, 1<<t.shift)
+}
+
+// place enters key i, known to be new, into the index.
+func (t *keyTable) place(i int, x uint64) {
+	mask := uint64(len(t.index) - 1)
+	slot := x >> (64 - t.shift)
+	for t.index[slot] != 0 {
+		slot = (slot + 1) & mask
+	}
+	t.index[slot] = uint32(i+1) | uint32(x)<<t.shift
+}
+
+func (t *keyTable) clone() *keyTable {
+	return &keyTable{keys: slices.Clone(t.keys), index: slices.Clone(t.index), shift: t.shift, dead: t.dead}
+}
+
+func (t *keyTable) len() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.keys) - t.dead
+}
+
+// remove deletes key k; it returns its former place, or -1.
+func (t *keyTable) remove(k any, h *hasher) int {
+	i, err := t.find(k, h)
+	if i < 0 || err != nil {
+		return -1
+	}
+	t.keys[i] = deleted
+	t.dead++
+	return i
+}
+
+// NewDict returns an empty dict.
+func NewDict() *Dict { return &Dict{} }
+
+// Len returns the number of keys.
+func (d *Dict) Len() int { return d.t.len() }
+
+// Get returns the value of the key that Python calls equal to key.
+func (d *Dict) Get(key any) (value any, ok bool) {
+	h := newHasher()
+	i, err := d.t.find(key, &h)
+	if i < 0 || err != nil {
+		return nil, false
+	}
+	return d.values[i], true
+}
+
+// Set sets the value of key. A key that is there keeps its place and its first form. The error,
+// a *TypeError or a *LimitError, is for a key that Python cannot hash or that is too deep.
+func (d *Dict) Set(key, value any) error {
+	h := newHasher()
+	return keyError(d.set(key, value, &h), &h)
+}
+
+func (d *Dict) set(key, value any, h *hasher) error {
+	d.own()
+	i, found, err := d.t.add(key, h)
+	if err != nil {
+		return err
+	}
+	if found {
+		d.values[i] = value
+	} else {
+		d.values = append(d.values, value)
+	}
+	return nil
+}
+
+// own makes the key table one that may be changed.
+func (d *Dict) own() {
+	if d.t == nil {
+		d.t = new(keyTable)
+	} else if d.t.shared {
+		d.t = d.t.clone()
+	}
+}
+
+// Delete removes key and reports whether it was there.
+func (d *Dict) Delete(key any) bool {
+	if d.t == nil {
+		return false
+	}
+	d.own()
+	h := newHasher()
+	i := d.t.remove(key, &h)
+	if i < 0 {
+		return false
+	}
+	d.values[i] = nil
+	if d.t.dead > 16 && d.t.dead > len(d.t.keys)/2 {
+		d.compact(&h)
+	}
+	return true
+}
+
+func (d *Dict) compact(h *hasher) {
+	t, n := &keyTable{}, 0
+	for i, k := range d.t.keys {
+		if !same(k, deleted) {
+			t.keys = append(t.keys, k)
+			d.values[n] = d.values[i]
+			n++
+		}
+	}
+	clear(d.values[n:])
+	d.values = d.values[:n]
+	if n > smallTable {
+		h.work = unlimited // each key was hashed before
+		_ = t.reindex(n, h)
+	}
+	d.t = t
+}
+
+// All iterates over keys and values in the order of insertion.
+func (d *Dict) All() iter.Seq2[any, any] {
+	return func(yield func(any, any) bool) {
+		if d.t == nil {
+			return
+		}
+		for i, k := range d.t.keys {
+			if !same(k, deleted) && !yield(k, d.values[i]) {
+				return
+			}
+		}
+	}
+}
+
+// keyError turns what hashing says into the errors of the public API.
+func keyError(err error, h *hasher) error {
+	switch err := err.(type) {
+	case nil:
+		return nil
+	case *errUnhashable:
+		return &TypeError{Offset: -1, Msg: err.Error()}
+	default:
+		if err == errDepth {
+			return &LimitError{Limit: "depth", Value: DefaultMaxDepth + 1, Max: DefaultMaxDepth, Offset: -1}
+		}
+		if err == errWork {
+			return &LimitError{Limit: "work", Value: uint64(h.max) + 1, Max: uint64(h.max), Offset: -1}
+		}
+		return fmt.Errorf("pickle: %w", err)
+	}
+}
+
+// extend sets keys and values, given in turn, as SETITEMS does; a is where memory comes from.
+func (d *Dict) extend(pairs []any, h *hasher, a *arena) error {
+	n := len(pairs) / 2
+	if n == 0 {
+		return nil
+	}
+	if d.t != nil {
+		a.charge(n * 64)
+		for i := 0; i < len(pairs); i += 2 {
+			if err := d.set(pairs[i], pairs[i+1], h); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if t := a.shapes.find(pairs); t != nil {
+		t.shared = true
+		d.t, d.values = t, a.anys(n)
+		for i := range d.values {
+			d.values[i] = pairs[2*i+1]
+		}
+		return nil
+	}
+	t := a.keyTable()
+	t.keys, d.values = a.anys(n)[:0], a.anys(n)[:0]
+	d.t = t
+	if n <= smallTable {
+		for i := 0; i < len(pairs); i += 2 {
+			j, found, err := t.add(pairs[i], h)
+			if err != nil {
+				return err
+			}
+			if found {
+				d.values[j] = pairs[i+1]
+			} else {
+				d.values = append(d.values, pairs[i+1])
+			}
+		}
+	} else {
+		a.charge(4 << bits.Len(uint(n+n/2)))
+		t.makeIndex(n)
+		for i := 0; i < len(pairs); i += 2 {
+			k := pairs[i]
+			x, err := h.hash(k)
+			if err != nil {
+				return err
+			}
+			j, slot, err := t.probe(k, x, h)
+			if err != nil {
+				return err
+			}
+			if j >= 0 {
+				d.values[j] = pairs[i+1]
+				continue
+			}
+			t.keys = append(t.keys, k)
+			d.values = append(d.values, pairs[i+1])
+			t.index[slot] = uint32(len(t.keys)) | uint32(x)<<t.shift
+		}
+	}
+	if len(t.keys) == n {
+		a.shapes.add(t)
+	}
+	return nil
+}
+
+// shapeCache remembers the key tables of the latest dicts by their first key, to find the one
+// that the next dict can share.
+type shapeCache struct {
+	tables [16]*keyTable
+	used   bool
+}
+
+func shapeSlot(first any, n int) uintptr {
+	return (uintptr(dataPointer(first))>>4 ^ uintptr(n)) & 15
+}
+
+// find returns a table whose keys are the very objects of pairs, or nil.
+func (c *shapeCache) find(pairs []any) *keyTable {
+	n := len(pairs) / 2
+	t := c.tables[shapeSlot(pairs[0], n)]
+	if t == nil || len(t.keys) != n {
+		return nil
+	}
+	for i, k := range t.keys {
+		if !same(k, pairs[2*i]) {
+			return nil
+		}
+	}
+	return t
+}
+
+func (c *shapeCache) add(t *keyTable) {
+	if len(t.keys) <= 256 {
+		c.tables[shapeSlot(t.keys[0], len(t.keys))] = t
+		c.used = true
+	}
+}

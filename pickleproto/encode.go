@@ -1,7 +1,682 @@
 package pickleproto
 
-import "errors"
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"runtime"
+	"strconv"
+	"sync"
+	"unicode/utf8"
 
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// The pickling side. Each saveXxx is pickle.py's save_xxx; where pickle.py and _pickle.c differ
+// it does what C does. Output is only ever appended, so on an error the caller has what it had.
+
+// encoder is the state of one encoding; encoders are pooled.
+type encoder struct {
+	buf   []byte
+	proto int
+	bin   bool // protocol 1 or higher
+	c     *config
+	memo  memoTable
+	depth int64
+	h     hasher
+
+	frameStart int // offset of the current frame's header; -1 without
+	frameLimit int // the length of buf from which on a frame ends at the next opcode boundary
+
+	names    map[string]uint32     // module and attribute names by text
+	globals  map[globalName]uint32 // globals by name
+	memoBase int                   // entries of a kept memo
+	keep     []any                 // temporaries whose addresses the memo holds
+}
+
+const (
+	frameSizeTarget = 64 << 10
+	frameSizeMin    = 4
+	frameHeaderSize = 9
+)
+
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// encode appends the pickle of v, a Python value, to dst. On error it returns dst as it was.
 func encode(dst []byte, v any, c *config) ([]byte, error) {
-	return dst, errors.New("pickle: no encoder")
+	e, err := newEncoder(dst, c)
+	if err != nil {
+		return dst, err
+	}
+	if err = e.save(v); err == nil {
+		e.finish()
+	}
+	return e.release(dst, v, err)
+}
+
+// newEncoder takes an encoder from the pool and writes the beginning of a pickle.
+func newEncoder(dst []byte, c *config) (*encoder, error) {
+	if c.protocol < 0 || c.protocol > HighestProtocol {
+		return nil, &TypeError{Offset: -1, Msg: "pickle protocol must be 0 to " + itoa(HighestProtocol) + ", not " + itoa(int64(c.protocol))}
+	}
+	e := encoders.Get().(*encoder)
+	e.buf, e.c, e.proto, e.bin = dst, c, c.protocol, c.protocol >= 1
+	if c.memo != nil {
+		e.memo, e.names, e.globals = c.memo.table, c.memo.names, c.memo.globals
+		e.memoBase = e.memo.n
+	}
+	work := c.limits.workFor(0)
+	e.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, 1<<20))}
+	e.frameStart, e.frameLimit = -1, math.MaxInt
+	if e.proto >= 2 {
+		e.buf = append(e.buf, wire.OpProto, byte(e.proto))
+	}
+	if e.proto >= 4 {
+		e.beginFrame()
+	}
+	return e, nil
+}
+
+// finish writes the end of the pickle.
+func (e *encoder) finish() {
+	e.buf = append(e.buf, wire.OpStop)
+	if e.proto >= 4 {
+		e.commitFrame()
+	}
+}
+
+// release returns the encoder to the pool and returns what was written, or dst after an error.
+func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
+	if m := e.c.memo; m != nil {
+		m.table, m.names, m.globals = e.memo, e.names, e.globals
+		e.memo, e.names, e.globals = memoTable{}, nil, nil
+		m.keep = append(m.keep, root, e.keep)
+		if err != nil {
+			m.forget(e.memoBase)
+		}
+	}
+	runtime.KeepAlive(root)
+	runtime.KeepAlive(e.keep)
+	out := e.buf
+	e.memo.reset()
+	clear(e.names)
+	clear(e.globals)
+	*e = encoder{memo: e.memo, names: e.names, globals: e.globals}
+	encoders.Put(e)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// Frames. C starts one with the first write after the last has ended; there always is one, so
+// here it starts at once.
+
+func (e *encoder) beginFrame() {
+	e.frameStart = len(e.buf)
+	e.frameLimit = e.frameStart + frameHeaderSize + frameSizeTarget
+	e.buf = append(e.buf, wire.OpFrame, 0, 0, 0, 0, 0, 0, 0, 0)
+}
+
+func (e *encoder) commitFrame() {
+	body := e.frameStart + frameHeaderSize
+	if n := len(e.buf) - body; n >= frameSizeMin {
+		binary.LittleEndian.PutUint64(e.buf[e.frameStart+1:], uint64(n))
+	} else {
+		e.buf = append(e.buf[:e.frameStart], e.buf[body:]...)
+	}
+}
+
+// nextFrame is C's opcode boundary, for a frame that is full.
+func (e *encoder) nextFrame() {
+	e.commitFrame()
+	e.beginFrame()
+}
+
+// write appends an opcode with its header and a payload; a large one goes outside of any frame.
+func (e *encoder) write(header []byte, payload string) {
+	if len(payload) >= frameSizeTarget && e.proto >= 4 {
+		e.commitFrame()
+		e.buf = append(append(e.buf, header...), payload...)
+		e.beginFrame()
+		return
+	}
+	e.buf = append(append(e.buf, header...), payload...)
+}
+
+// save writes v.
+func (e *encoder) save(v any) error {
+	if len(e.buf) >= e.frameLimit {
+		e.nextFrame()
+	}
+	if e.c.persistentID != nil {
+		if id, ok := e.c.persistentID(v); ok {
+			e.keep = append(e.keep, id)
+			return e.savePers(id)
+		}
+	}
+	return e.saveValue(v)
+}
+
+func (e *encoder) saveValue(boxed any) error {
+	switch v := boxed.(type) {
+	case string:
+		return e.saveStr(v)
+	case int64:
+		e.saveInt(v)
+	case nil:
+		e.buf = append(e.buf, wire.OpNone)
+	case bool:
+		e.saveBool(v)
+	case float64:
+		e.saveFloat(v)
+	case *Dict:
+		return e.saveDict(v)
+	case *List:
+		return e.saveList(v)
+	case Tuple:
+		return e.saveTuple(v)
+	case Bytes:
+		return e.saveBytes(v)
+	case *Object:
+		return e.saveObject(v)
+	case *FrozenSet:
+		return e.saveFrozenSet(v)
+	case *Set:
+		return e.saveSet(v)
+	case *big.Int:
+		if v == nil {
+			e.buf = append(e.buf, wire.OpNone)
+		} else {
+			e.saveBigInt(v)
+		}
+	case Global:
+		return e.saveGlobal(v, uintptr(dataPointer(boxed)))
+	case *Complex:
+		return e.saveComplex(v)
+	case *ByteArray:
+		return e.saveByteArray(v)
+	case ByteString:
+		e.saveByteString(v)
+	case Long:
+		e.saveLong(v)
+	case Int:
+		if e.proto < 3 {
+			e.buf = append(e.buf, wire.OpInt)
+			e.buf = append(strconv.AppendInt(e.buf, int64(v), 10), '\n')
+		} else {
+			e.saveInt(int64(v))
+		}
+	case *PersistentID:
+		return e.savePers(v.ID)
+	case Extension:
+		return e.saveExtension(v)
+	case *Buffer:
+		return e.saveBuffer(v)
+	default:
+		return e.saveGo(v)
+	}
+	return nil
+}
+
+func (e *encoder) saveBool(v bool) {
+	switch {
+	case e.proto >= 2 && v:
+		e.buf = append(e.buf, wire.OpNewTrue)
+	case e.proto >= 2:
+		e.buf = append(e.buf, wire.OpNewFalse)
+	case v:
+		e.buf = append(e.buf, "I01\n"...)
+	default:
+		e.buf = append(e.buf, "I00\n"...)
+	}
+}
+
+func (e *encoder) saveInt(n int64) {
+	switch {
+	case !e.bin:
+		if n == int64(int32(n)) {
+			e.buf = append(strconv.AppendInt(append(e.buf, wire.OpInt), n, 10), '\n')
+		} else {
+			e.buf = append(strconv.AppendInt(append(e.buf, wire.OpLong), n, 10), 'L', '\n')
+		}
+	case uint64(n) <= 0xff:
+		e.buf = append(e.buf, wire.OpBinInt1, byte(n))
+	case uint64(n) <= 0xffff:
+		e.buf = append(e.buf, wire.OpBinInt2, byte(n), byte(n>>8))
+	case n == int64(int32(n)):
+		e.buf = append(e.buf, wire.OpBinInt, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+	case e.proto >= 2:
+		e.saveLong1(n)
+	default:
+		e.buf = append(strconv.AppendInt(append(e.buf, wire.OpLong), n, 10), 'L', '\n')
+	}
+}
+
+// saveLong1 writes LONG1 with as few bytes as two's complement needs.
+func (e *encoder) saveLong1(n int64) {
+	k := 8
+	for k > 1 {
+		top := int8(n >> (8 * (k - 1)))
+		if next := int8(n >> (8 * (k - 2))); top != next>>7 {
+			break
+		}
+		k--
+	}
+	e.buf = append(e.buf, wire.OpLong1, byte(k))
+	for i := range k {
+		e.buf = append(e.buf, byte(n>>(8*i)))
+	}
+}
+
+func (e *encoder) saveLong(v Long) {
+	switch {
+	case e.proto < 2:
+		e.buf = append(strconv.AppendInt(append(e.buf, wire.OpLong), int64(v), 10), 'L', '\n')
+	case v == 0:
+		e.buf = append(e.buf, wire.OpLong1, 0)
+	default:
+		e.saveLong1(int64(v))
+	}
+}
+
+func (e *encoder) saveBigInt(v *big.Int) {
+	if v.IsInt64() {
+		e.saveInt(v.Int64())
+		return
+	}
+	if e.proto < 2 {
+		e.buf = append(v.Append(append(e.buf, wire.OpLong), 10), 'L', '\n')
+		return
+	}
+	n := v.BitLen()>>3 + 1
+	b := make([]byte, n)
+	if v.Sign() > 0 {
+		v.FillBytes(b)
+	} else {
+		w := new(big.Int).Not(v)
+		w.FillBytes(b)
+		for i := range b {
+			b[i] = ^b[i]
+		}
+		// One byte too many, when the magnitude is exactly a power of 2 that fits.
+		if n > 1 && b[0] == 0xff && b[1]&0x80 != 0 {
+			b = b[1:]
+			n--
+		}
+	}
+	if n < 256 {
+		e.buf = append(e.buf, wire.OpLong1, byte(n))
+	} else {
+		e.buf = binary.LittleEndian.AppendUint32(append(e.buf, wire.OpLong4), uint32(n))
+	}
+	for i := n - 1; i >= 0; i-- {
+		e.buf = append(e.buf, b[i])
+	}
+}
+
+func (e *encoder) saveFloat(f float64) {
+	if e.bin {
+		x := math.Float64bits(f)
+		e.buf = append(e.buf, wire.OpBinFloat, byte(x>>56), byte(x>>48), byte(x>>40), byte(x>>32), byte(x>>24), byte(x>>16), byte(x>>8), byte(x))
+		return
+	}
+	e.buf = append(appendFloatRepr(append(e.buf, wire.OpFloat), f), '\n')
+}
+
+// Memo opcodes.
+
+// memoGet writes the opcode that fetches a memo entry.
+func (e *encoder) memoGet(index uint32) {
+	switch {
+	case !e.bin:
+		e.buf = append(strconv.AppendUint(append(e.buf, wire.OpGet), uint64(index), 10), '\n')
+	case index < 256:
+		e.buf = append(e.buf, wire.OpBinGet, byte(index))
+	default:
+		e.buf = append(e.buf, wire.OpLongBinGet, byte(index), byte(index>>8), byte(index>>16), byte(index>>24))
+	}
+}
+
+// memoPut writes the opcode that stores what was just written as entry index.
+func (e *encoder) memoPut(index uint32) {
+	switch {
+	case e.proto >= 4:
+		e.buf = append(e.buf, wire.OpMemoize)
+	case !e.bin:
+		e.buf = append(strconv.AppendUint(append(e.buf, wire.OpPut), uint64(index), 10), '\n')
+	case index < 256:
+		e.buf = append(e.buf, wire.OpBinPut, byte(index))
+	default:
+		e.buf = append(e.buf, wire.OpLongBinPut, byte(index), byte(index>>8), byte(index>>16), byte(index>>24))
+	}
+}
+
+// memoSkip memoises a temporary that CPython makes and nothing can refer to again.
+func (e *encoder) memoSkip() {
+	e.memoPut(uint32(e.memo.n))
+	e.memo.n++
+}
+
+// latin1 holds what stands for the strs that CPython has but one of: their identity is their value.
+// Entry 256 is the empty str, 257 the empty bytes.
+var latin1 [258]byte
+
+// strIdentity returns what the memo knows a str by.
+func strIdentity(s string) (address uintptr, tag uint32) {
+	switch len(s) {
+	case 0:
+		return addressOf(&latin1[256]), memoTag(0, kindString)
+	case 1:
+		return addressOf(&latin1[s[0]&0x7f]), memoTag(1, kindString)
+	case 2:
+		if s[0] == 0xc2 || s[0] == 0xc3 {
+			return addressOf(&latin1[s[0]<<6|s[1]&0x3f]), memoTag(1, kindString)
+		}
+	}
+	return stringAddress(s), memoTag(len(s), kindString)
+}
+
+func (e *encoder) saveStr(s string) error {
+	index, found := e.memo.findOrAdd(strIdentity(s))
+	if found {
+		e.memoGet(index)
+		return nil
+	}
+	return e.writeStr(s, index)
+}
+
+// writeStr writes a str that the memo has just given an index.
+func (e *encoder) writeStr(s string, index uint32) error {
+	if !utf8.ValidString(s) && !validSurrogatePass([]byte(s)) {
+		return &TypeError{Offset: -1, Msg: "a Go string that is not UTF-8 has no Python str: use Bytes"}
+	}
+	n := len(s)
+	switch {
+	case n < 256 && e.proto >= 4:
+		e.buf = append(append(e.buf, wire.OpShortBinUnicode, byte(n)), s...)
+	case !e.bin:
+		e.buf = append(appendRawUnicodeEscape(append(e.buf, wire.OpUnicode), s), '\n')
+	case n <= math.MaxUint32:
+		e.write([]byte{wire.OpBinUnicode, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
+	case e.proto >= 4:
+		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinUnicode8}, uint64(n)), s)
+	default:
+		return &TypeError{Offset: -1, Msg: "cannot write a str larger than 4 GiB below protocol 4"}
+	}
+	e.memoPut(index)
+	return nil
+}
+
+func (e *encoder) saveBytes(v Bytes) error {
+	address, tag := stringAddress(string(v)), memoTag(len(v), kindBytes)
+	if v == "" {
+		address = addressOf(&latin1[257])
+	}
+	if e.proto < 3 {
+		if index, ok := e.memo.find(address, tag); ok {
+			e.memoGet(index)
+			return nil
+		}
+		if err := e.saveBytesReduce(v); err != nil {
+			return err
+		}
+		index, _ := e.memo.findOrAdd(address, tag)
+		e.memoPut(index)
+		return nil
+	}
+	index, found := e.memo.findOrAdd(address, tag)
+	if found {
+		e.memoGet(index)
+		return nil
+	}
+	if err := e.writeBytes(string(v)); err != nil {
+		return err
+	}
+	e.memoPut(index)
+	return nil
+}
+
+// writeBytes writes bytes at protocol 3 and above, without their memo opcode.
+func (e *encoder) writeBytes(s string) error {
+	n := len(s)
+	switch {
+	case n < 256:
+		e.buf = append(append(e.buf, wire.OpShortBinBytes, byte(n)), s...)
+	case n <= math.MaxUint32:
+		e.write([]byte{wire.OpBinBytes, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
+	case e.proto >= 4:
+		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinBytes8}, uint64(n)), s)
+	default:
+		return &TypeError{Offset: -1, Msg: "cannot write bytes larger than 4 GiB below protocol 4"}
+	}
+	return nil
+}
+
+var (
+	globalSet       = Global{Module: "builtins", Name: "set"}
+	globalFrozenSet = Global{Module: "builtins", Name: "frozenset"}
+	globalBytes     = Global{Module: "builtins", Name: "bytes"}
+	globalByteArray = Global{Module: "builtins", Name: "bytearray"}
+	globalComplex   = Global{Module: "builtins", Name: "complex"}
+	globalEncode    = Global{Module: "_codecs", Name: "encode"}
+	globalGetattr   = Global{Module: "builtins", Name: "getattr"}
+	globalNewObj    = Global{Module: "copyreg", Name: "__newobj__"}
+	globalNewObjEx  = Global{Module: "copyreg", Name: "__newobj_ex__"}
+)
+
+// latin1Name is the one 'latin1' that all bytes at protocols 0 to 2 share.
+const latin1Name = "latin1"
+
+// saveBytesReduce writes bytes as protocols 0 to 2 have to: bytes(), or _codecs.encode(text,
+// 'latin1'). text is a fresh str, but for those of one character.
+func (e *encoder) saveBytesReduce(v Bytes) error {
+	if v == "" {
+		if err := e.saveGlobal(globalBytes, 0); err != nil {
+			return err
+		}
+		e.emptyTuple()
+		e.buf = append(e.buf, wire.OpReduce)
+		return nil
+	}
+	if err := e.saveGlobal(globalEncode, 0); err != nil {
+		return err
+	}
+	if e.proto < 2 {
+		e.buf = append(e.buf, wire.OpMark)
+	}
+	text := fromLatin1(string(v))
+	if len(v) == 1 {
+		if err := e.saveStr(text); err != nil {
+			return err
+		}
+	} else {
+		index := uint32(e.memo.n)
+		e.memo.n++
+		if err := e.writeStr(text, index); err != nil {
+			return err
+		}
+	}
+	if err := e.saveStr(latin1Name); err != nil {
+		return err
+	}
+	e.closeTuple(2)
+	e.buf = append(e.buf, wire.OpReduce)
+	return nil
+}
+
+func (e *encoder) emptyTuple() {
+	if e.bin {
+		e.buf = append(e.buf, wire.OpEmptyTuple)
+	} else {
+		e.buf = append(e.buf, wire.OpMark, wire.OpTuple)
+	}
+}
+
+// closeTuple ends a fresh tuple of n items, 1 to 3; below protocol 2 a MARK was written before them.
+func (e *encoder) closeTuple(n int) {
+	if e.proto >= 2 {
+		e.buf = append(e.buf, wire.OpTuple1+byte(n-1))
+	} else {
+		e.buf = append(e.buf, wire.OpTuple)
+	}
+	e.memoSkip()
+}
+
+func (e *encoder) saveByteString(v ByteString) {
+	index, found := e.memo.findOrAdd(stringAddress(string(v)), memoTag(len(v), kindByteString))
+	if found && v != "" {
+		e.memoGet(index)
+		return
+	}
+	n := len(v)
+	switch {
+	case !e.bin:
+		e.buf = append(appendByteStringRepr(append(e.buf, wire.OpString), string(v)), '\n')
+	case n < 256:
+		e.buf = append(append(e.buf, wire.OpShortBinString, byte(n)), v...)
+	default:
+		e.buf = append(binary.LittleEndian.AppendUint32(append(e.buf, wire.OpBinString), uint32(n)), v...)
+	}
+	if !found {
+		e.memoPut(index)
+	}
+}
+
+func (e *encoder) saveComplex(v *Complex) error {
+	address, tag := addressOf(v), memoTag(0, kindPointer)
+	if index, ok := e.memo.find(address, tag); ok {
+		e.memoGet(index)
+		return nil
+	}
+	if err := e.saveGlobal(globalComplex, 0); err != nil {
+		return err
+	}
+	if e.proto < 2 {
+		e.buf = append(e.buf, wire.OpMark)
+	}
+	e.saveFloat(v.Real)
+	e.saveFloat(v.Imag)
+	e.closeTuple(2)
+	e.buf = append(e.buf, wire.OpReduce)
+	index, _ := e.memo.findOrAdd(address, tag)
+	e.memoPut(index)
+	return nil
+}
+
+func (e *encoder) saveByteArray(v *ByteArray) error {
+	address, tag := addressOf(v), memoTag(0, kindPointer)
+	if index, ok := e.memo.find(address, tag); ok {
+		e.memoGet(index)
+		return nil
+	}
+	if e.proto >= 5 {
+		e.writeByteArray(v.Data)
+	} else {
+		if err := e.saveGlobal(globalByteArray, 0); err != nil {
+			return err
+		}
+		if len(v.Data) == 0 {
+			e.emptyTuple()
+		} else {
+			if e.proto < 2 {
+				e.buf = append(e.buf, wire.OpMark)
+			}
+			if err := e.saveFreshBytes(stringOf(v.Data)); err != nil {
+				return err
+			}
+			e.closeTuple(1)
+		}
+		e.buf = append(e.buf, wire.OpReduce)
+	}
+	index, _ := e.memo.findOrAdd(address, tag)
+	e.memoPut(index)
+	return nil
+}
+
+func (e *encoder) writeByteArray(data []byte) {
+	e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpByteArray8}, uint64(len(data))), stringOf(data))
+}
+
+// saveFreshBytes writes bytes that CPython makes for this purpose, so that they are never in the memo.
+func (e *encoder) saveFreshBytes(s string) error {
+	if len(e.buf) >= e.frameLimit {
+		e.nextFrame()
+	}
+	var err error
+	if e.proto < 3 {
+		err = e.saveBytesReduce(Bytes(s))
+	} else {
+		err = e.writeBytes(s)
+	}
+	e.memoSkip()
+	return err
+}
+
+func (e *encoder) savePers(id any) error {
+	if e.bin {
+		if err := e.saveValue(id); err != nil {
+			return err
+		}
+		e.buf = append(e.buf, wire.OpBinPersID)
+		return nil
+	}
+	var s string
+	switch id := id.(type) {
+	case string:
+		s = id
+	case int64:
+		s = itoa(id)
+	default:
+		return &TypeError{Offset: -1, Msg: "persistent IDs in protocol 0 must be ASCII strings"}
+	}
+	if !isASCII(s) || hasNewline(s) {
+		return &TypeError{Offset: -1, Msg: "persistent IDs in protocol 0 must be ASCII strings"}
+	}
+	e.buf = append(append(append(e.buf, wire.OpPersID), s...), '\n')
+	return nil
+}
+
+func (e *encoder) saveExtension(v Extension) error {
+	switch {
+	case v <= 0:
+		return &TypeError{Offset: -1, Msg: "extension code " + itoa(int64(v)) + " is out of range"}
+	case e.proto < 2:
+		return &TypeError{Offset: -1, Msg: "extension codes need protocol 2 or higher"}
+	case v <= 0xff:
+		e.buf = append(e.buf, wire.OpExt1, byte(v))
+	case v <= 0xffff:
+		e.buf = append(e.buf, wire.OpExt2, byte(v), byte(v>>8))
+	default:
+		e.buf = binary.LittleEndian.AppendUint32(append(e.buf, wire.OpExt4), uint32(v))
+	}
+	return nil
+}
+
+func (e *encoder) saveBuffer(v *Buffer) error {
+	address, tag := addressOf(v), memoTag(0, kindPointer)
+	if index, ok := e.memo.find(address, tag); ok {
+		e.memoGet(index)
+		return nil
+	}
+	if e.proto < 5 {
+		return &TypeError{Offset: -1, Msg: "PickleBuffer can only be pickled with protocol >= 5"}
+	}
+	if v.Data == nil || e.c.bufferCallback != nil && !e.c.bufferCallback(v) {
+		e.buf = append(e.buf, wire.OpNextBuffer)
+		if v.ReadOnly {
+			e.buf = append(e.buf, wire.OpReadOnlyBuffer)
+		}
+		return nil
+	}
+	if v.ReadOnly {
+		if err := e.writeBytes(stringOf(v.Data)); err != nil {
+			return err
+		}
+	} else {
+		e.writeByteArray(v.Data)
+	}
+	index, _ := e.memo.findOrAdd(address, tag)
+	e.memoPut(index)
+	return nil
 }

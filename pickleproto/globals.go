@@ -244,3 +244,39 @@ func rowsOf(table string, n int) func(yield func([]string) bool) {
 		}
 	}
 }
+
+// What a Global's names do not tell of how the stream wrote it.
+const (
+	// literalName: the mapping between Python 2 and 3 would change the names, but they were read
+	// on the side that they are to be mapped to, so they are meant as they stand.
+	literalName globalFlags = 1 << iota
+	// distinctModule, distinctName: the stream wrote the text again although an equal module or
+	// attribute name was there before; Python held two str objects.
+	distinctModule
+	distinctName
+)
+
+// sideFlags returns literalName for names that a pickle of the given protocol means literally.
+func sideFlags(proto int, module, name string) globalFlags {
+	if proto < 3 {
+		if _, _, ok := mapToPython2(module, name); ok {
+			return literalName
+		}
+	} else if _, _, ok := mapToPython3(module, name); ok {
+		return literalName
+	}
+	return 0
+}
+
+// namesFor returns the names to write at a protocol.
+func (g Global) namesFor(proto int) (module, name string) {
+	if g.flags&literalName != 0 {
+		return g.Module, g.Name
+	}
+	if proto < 3 {
+		module, name, _ = mapToPython2(g.Module, g.Name)
+	} else {
+		module, name, _ = mapToPython3(g.Module, g.Name)
+	}
+	return module, name
+}

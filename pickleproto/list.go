@@ -5,8 +5,7 @@ import "iter"
 // List is Python's list. It may be shared and may contain itself. Reading is safe for any
 // number of goroutines while none writes.
 type List struct {
-	items   []any
-	pending bool // see machine.deferred: items of earlier batches are still on the stack
+	items []any
 }
 
 // NewList returns a list of the items; it takes the slice over.

@@ -181,8 +181,8 @@ func WithPersistentLoad(f func(id any) (any, error)) Option {
 	return func(c *config) { c.persistentLoad = f }
 }
 
-// WithPersistentID makes Marshal ask f for each value but None, bool, int and float whether it is
-// to be written as a persistent id, as Pickler.persistent_id.
+// WithPersistentID makes Marshal ask f for each value whether it is to be written as a persistent
+// id, as Pickler.persistent_id.
 func WithPersistentID(f func(v any) (id any, ok bool)) Option {
 	return func(c *config) { c.persistentID = f }
 }

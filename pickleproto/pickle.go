@@ -1,9 +1,6 @@
 package pickleproto
 
-import (
-	"errors"
-	"io"
-)
+import "errors"
 
 // Codec turns pickles into Python values and back. Its implementations are Native and
 // pickleproto/thirdparty's; they are safe for use by many goroutines.
@@ -63,5 +60,3 @@ func UnmarshalFirst(data []byte, v any, opts ...Option) (rest []byte, err error)
 }
 
 var errNilTarget = errors.New("pickle: Unmarshal into nil or a non-pointer")
-
-var _ = io.EOF

@@ -96,6 +96,12 @@ type Object struct {
 	Args     any  // a Tuple, in every pickle that Python writes
 	Kwargs   any  // a *Dict with ByNewObjEx, else nil
 	Ops      []Op // in the order of the stream
+
+	// An object that its own arguments contain is made more than once by the stream, and all
+	// but one are dropped. recursed is 1 + the number of Ops that came before that, or 0;
+	// freshArgs says that each making had arguments of its own.
+	recursed  uint32
+	freshArgs bool
 }
 
 // OpKind is the kind of an Op.

@@ -1,0 +1,260 @@
+package pickleproto
+
+import "unsafe"
+
+// arena is where one decoded message takes its memory from: slabs of values of one kind, which
+// cost one allocation for many values and leave the collector few objects to look at. A slab
+// starts small and doubles, so that a small message does not pay for a large one. What is kept
+// of a message keeps its slabs: at most slabBytes beside the value itself.
+//
+// The arena also counts: every slab, and whatever else a message makes grow, is charged against
+// the memory limit before it is allocated.
+type arena struct {
+	ints     []int64
+	floats   []float64
+	strs     []string
+	cells    []any
+	tuples   []Tuple
+	lists    []List
+	dicts    []Dict
+	tables   []keyTable
+	sets     []Set
+	frozen   []FrozenSet
+	objects  []Object
+	opsSlab  []Op
+	nInts    int
+	nFloats  int
+	nStrs    int
+	nCells   int
+	nTuples  int
+	nLists   int
+	nDicts   int
+	nTables  int
+	nObjects int
+	nOps     int
+
+	text     string // a copy of data[textBase:], which strings are cut from
+	textBase int
+
+	left   int64 // bytes that may still be allocated
+	max    int64
+	budget *Budget
+	taken  int64 // from the budget
+	shapes shapeCache
+}
+
+// slabBytes is about how large a slab gets.
+const slabBytes = 4096
+
+// bail is how the machine leaves from deep inside: decode recovers it and returns err.
+type bail struct{ err error }
+
+func (a *arena) charge(n int) {
+	if a.left -= int64(n); a.left < 0 {
+		panic(bail{&LimitError{Limit: "memory", Value: uint64(a.max - a.left), Max: uint64(a.max), Offset: -1}})
+	}
+	if a.budget != nil {
+		a.chargeBudget()
+	}
+}
+
+// chargeBudget takes from the shared budget in lumps what has been charged since.
+func (a *arena) chargeBudget() {
+	const lump = 64 << 10
+	if used := a.max - a.left; used > a.taken {
+		n := (used - a.taken + lump - 1) / lump * lump
+		if !a.budget.Acquire(n) {
+			panic(bail{&LimitError{Limit: "memory budget", Value: uint64(a.budget.Used() + n), Max: uint64(a.budget.Max()), Offset: -1}})
+		}
+		a.taken += n
+	}
+}
+
+// next returns the length of the slab that follows one of n values of the given size.
+func next(n int, size uintptr) int {
+	most := int(slabBytes / size)
+	switch {
+	case n == 0:
+		return 4
+	case 2*n > most:
+		return most
+	}
+	return 2 * n
+}
+
+func (a *arena) int(v int64) any {
+	if a.nInts == len(a.ints) {
+		n := next(len(a.ints), 8)
+		a.charge(8 * n)
+		a.ints, a.nInts = make([]int64, n), 0
+	}
+	p := &a.ints[a.nInts]
+	a.nInts++
+	*p = v
+	return boxInt(p)
+}
+
+func (a *arena) float(v float64) any {
+	if a.nFloats == len(a.floats) {
+		n := next(len(a.floats), 8)
+		a.charge(8 * n)
+		a.floats, a.nFloats = make([]float64, n), 0
+	}
+	p := &a.floats[a.nFloats]
+	a.nFloats++
+	*p = v
+	return boxFloat(p)
+}
+
+// header returns a place for a string header that nothing else will write to.
+func (a *arena) header(s string) *string {
+	if a.nStrs == len(a.strs) {
+		n := next(len(a.strs), 16)
+		a.charge(16 * n)
+		a.strs, a.nStrs = make([]string, n), 0
+	}
+	p := &a.strs[a.nStrs]
+	a.nStrs++
+	*p = s
+	return p
+}
+
+// anys returns n empty cells, with no capacity beyond them.
+func (a *arena) anys(n int) []any {
+	if n > len(a.cells)-a.nCells {
+		return a.moreAnys(n)
+	}
+	i := a.nCells
+	a.nCells += n
+	return a.cells[i:a.nCells:a.nCells]
+}
+
+func (a *arena) moreAnys(n int) []any {
+	if n > 64 {
+		a.charge(16 * n)
+		return make([]any, n)
+	}
+	m := max(next(len(a.cells), 16), n)
+	a.charge(16 * m)
+	a.cells, a.nCells = make([]any, m), n
+	return a.cells[:n:n]
+}
+
+func (a *arena) tuple(items []any) any {
+	if a.nTuples == len(a.tuples) {
+		n := next(len(a.tuples), 24)
+		a.charge(24 * n)
+		a.tuples, a.nTuples = make([]Tuple, n), 0
+	}
+	p := &a.tuples[a.nTuples]
+	a.nTuples++
+	*p = items
+	return boxTuple(p)
+}
+
+func (a *arena) list() *List {
+	if a.nLists == len(a.lists) {
+		n := next(len(a.lists), unsafe.Sizeof(List{}))
+		a.charge(n * int(unsafe.Sizeof(List{})))
+		a.lists, a.nLists = make([]List, n), 0
+	}
+	p := &a.lists[a.nLists]
+	a.nLists++
+	return p
+}
+
+func (a *arena) dict() *Dict {
+	if a.nDicts == len(a.dicts) {
+		n := next(len(a.dicts), unsafe.Sizeof(Dict{}))
+		a.charge(n * int(unsafe.Sizeof(Dict{})))
+		a.dicts, a.nDicts = make([]Dict, n), 0
+	}
+	p := &a.dicts[a.nDicts]
+	a.nDicts++
+	return p
+}
+
+func (a *arena) keyTable() *keyTable {
+	if a.nTables == len(a.tables) {
+		n := next(len(a.tables), unsafe.Sizeof(keyTable{}))
+		a.charge(n * int(unsafe.Sizeof(keyTable{})))
+		a.tables, a.nTables = make([]keyTable, n), 0
+	}
+	p := &a.tables[a.nTables]
+	a.nTables++
+	return p
+}
+
+func (a *arena) set() *Set {
+	if len(a.sets) == 0 {
+		a.charge(8 * 64)
+		a.sets = make([]Set, 64)
+	}
+	p := &a.sets[0]
+	a.sets = a.sets[1:]
+	return p
+}
+
+func (a *arena) frozenSet() *FrozenSet {
+	if len(a.frozen) == 0 {
+		a.charge(8 * 64)
+		a.frozen = make([]FrozenSet, 64)
+	}
+	p := &a.frozen[0]
+	a.frozen = a.frozen[1:]
+	return p
+}
+
+func (a *arena) object() *Object {
+	if a.nObjects == len(a.objects) {
+		n := next(len(a.objects), unsafe.Sizeof(Object{}))
+		a.charge(n * int(unsafe.Sizeof(Object{})))
+		a.objects, a.nObjects = make([]Object, n), 0
+	}
+	p := &a.objects[a.nObjects]
+	a.nObjects++
+	return p
+}
+
+// op returns room for one Op with no capacity beyond it: most objects have one.
+func (a *arena) op() []Op {
+	if a.nOps == len(a.opsSlab) {
+		n := next(len(a.opsSlab), unsafe.Sizeof(Op{}))
+		a.charge(n * int(unsafe.Sizeof(Op{})))
+		a.opsSlab, a.nOps = make([]Op, n), 0
+	}
+	i := a.nOps
+	a.nOps++
+	return a.opsSlab[i : i+1 : i+1]
+}
+
+// textBlock is how much of a message is copied at a time for its strings. A kept string keeps
+// its block.
+const textBlock = 32 << 10
+
+// cut returns data[i:j] as a string of its own or out of a copied block.
+func (a *arena) cut(data []byte, i, j int) string {
+	if i >= a.textBase && j <= a.textBase+len(a.text) {
+		return a.text[i-a.textBase : j-a.textBase]
+	}
+	return a.newBlock(data, i, j)
+}
+
+func (a *arena) newBlock(data []byte, i, j int) string {
+	if j-i > textBlock/2 {
+		a.charge(j - i)
+		return string(data[i:j])
+	}
+	end := min(len(data), i+textBlock)
+	a.charge(end - i)
+	a.text, a.textBase = string(data[i:end]), i
+	return a.text[:j-i]
+}
+
+// release forgets everything but the sizes, so that a pooled arena keeps no value alive.
+func (a *arena) release() {
+	if a.budget != nil && a.taken > 0 {
+		a.budget.Release(a.taken)
+	}
+	*a = arena{}
+}

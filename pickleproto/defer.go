@@ -1,0 +1,187 @@
+package pickleproto
+
+import "github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+
+// CPython writes the items of a container in batches of 1000, so that a list of 100,000 ints is
+// a hundred times MARK, items, APPENDS. Appending each batch would allocate and copy the list
+// over and over. Instead a full batch that is followed by another MARK stays on the stack, and the
+// next one comes to lie right above it: the container is allocated once, when the last batch has
+// come. A deferral remembers such a container. The mark of the first batch serves for all of them,
+// while the fence moves up, so that nothing can pop what belongs to the container.
+//
+// If the container is touched meanwhile by another way (it was fetched from the memo), the
+// batches that lie on the stack are put into it first; then what follows sees what Python sees.
+type deferral struct {
+	depth int // of its mark: len(m.marks)
+	start int // of the items on the stack; the container is below
+	done  int // items that have been put into it already
+}
+
+const (
+	// deferMost bounds the items that a deferral leaves on the stack.
+	deferMost = 1 << 20
+	// deferDepth bounds how many containers wait at a time.
+	deferDepth = 16
+)
+
+// takes reports whether container c is the one that op adds items to.
+func takes(c any, op byte) bool {
+	switch c.(type) {
+	case *List:
+		return op == wire.OpAppends
+	case *Dict:
+		return op == wire.OpSetItems
+	case *Set:
+		return op == wire.OpAddItems
+	}
+	return false
+}
+
+// postpone leaves the batch from fence to the end of the stack for later, and reports whether
+// it did.
+func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
+	if len(stack) > deferMost || !takes(stack[start-1], op) || op == wire.OpSetItems && (len(stack)-fence)&1 != 0 {
+		return false
+	}
+	if start == fence {
+		if len(m.deferred) == deferDepth {
+			return false
+		}
+		m.deferred = append(m.deferred, deferral{depth: len(m.marks), start: start})
+	}
+	return true
+}
+
+// settle ends the deferral that the topmost mark may have, because something other than its own
+// kind of batch consumes that mark. What was pushed after the mark moves down to it.
+func (m *machine) settle(stack []any, fence int) ([]any, int) {
+	k := len(m.deferred) - 1
+	if m.deferred[k].depth != len(m.marks) {
+		return stack, fence
+	}
+	m.flush(k, stack, fence)
+	start := m.deferred[k].start
+	m.deferred = m.deferred[:k]
+	return append(stack[:start], stack[fence:]...), start
+}
+
+// flush puts the batches of deferral k into its container.
+func (m *machine) flush(k int, stack []any, fence int) {
+	d := m.deferred[k]
+	end := fence
+	if d.depth < len(m.marks) {
+		end = m.marks[d.depth]
+	}
+	from := d.start + d.done
+	m.deferred[k].done = end - d.start
+	c := stack[d.start-1]
+	if err := m.add(c, stack[from:end]); err != nil {
+		panic(bail{err})
+	}
+}
+
+func (m *machine) flushAll(stack []any, fence int) {
+	for k := range m.deferred {
+		m.flush(k, stack, fence)
+	}
+}
+
+// touch puts the waiting batches of container c into it.
+func (m *machine) touch(c any, stack []any, fence int) {
+	for k := range m.deferred {
+		if same(c, stack[m.deferred[k].start-1]) {
+			m.flush(k, stack, fence)
+		}
+	}
+}
+
+// loadItems adds stack[from:] to what lies below: a container, or an object that will do what
+// Python's does with them.
+func (m *machine) loadItems(op byte, target any, stack []any, from, fence int) error {
+	items := stack[from:]
+	if len(m.deferred) > 0 {
+		m.touch(target, stack, fence)
+	}
+	switch op {
+	case wire.OpAppend, wire.OpAppends:
+		switch t := target.(type) {
+		case *List:
+			return m.add(t, items)
+		case *Object:
+			m.operate(t, OpAppends, items)
+			return nil
+		}
+	case wire.OpSetItem, wire.OpSetItems:
+		if len(items)&1 != 0 {
+			return m.fail(m.opAt, "odd number of items for SETITEMS")
+		}
+		switch t := target.(type) {
+		case *Dict:
+			return m.add(t, items)
+		case *Object:
+			m.operate(t, OpSetItems, items)
+			return nil
+		}
+	case wire.OpAddItems:
+		switch t := target.(type) {
+		case *Set:
+			return m.add(t, items)
+		case *Object:
+			m.operate(t, OpAddItems, items)
+			return nil
+		}
+	}
+	return m.fail(m.opAt, "cannot add items to a "+typeName(target))
+}
+
+// add adds items to container c.
+func (m *machine) add(c any, items []any) error {
+	m.nest(items)
+	switch c := c.(type) {
+	case *List:
+		if len(c.items) == 0 {
+			c.items = m.anys(len(items))
+			copy(c.items, items)
+			return nil
+		}
+		if n := len(c.items) + len(items); n > cap(c.items) {
+			size := max(n, cap(c.items)+cap(c.items)/2+8)
+			m.charge(16 * (size - cap(c.items)))
+			s := make([]any, len(c.items), size)
+			copy(s, c.items)
+			c.items = s
+		}
+		c.items = append(c.items, items...)
+	case *Dict:
+		if err := c.extend(items, &m.h, &m.arena); err != nil {
+			return m.keyError(m.opAt, err)
+		}
+	case *Set:
+		if err := extendSet(&c.t, items, &m.h, &m.arena); err != nil {
+			return m.keyError(m.opAt, err)
+		}
+	}
+	return nil
+}
+
+// operate records what the stream does to an object; batches of one kind become one.
+func (m *machine) operate(o *Object, kind OpKind, items []any) {
+	if len(items) == 0 {
+		return
+	}
+	m.nest(items)
+	if n := len(o.Ops); n > 0 && o.Ops[n-1].Kind == kind && kind <= OpAddItems {
+		last := &o.Ops[n-1]
+		m.charge(32 * len(items))
+		last.Items = append(last.Items, items...)
+		return
+	}
+	own := m.anys(len(items))
+	copy(own, items)
+	if len(o.Ops) == 0 {
+		o.Ops = m.op()[:0]
+	} else {
+		m.charge(64)
+	}
+	o.Ops = append(o.Ops, Op{kind, own})
+}

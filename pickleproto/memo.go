@@ -1,0 +1,46 @@
+package pickleproto
+
+// Memo is a memo that outlives one pickle: see WithMemo. It serves either reading or writing, one
+// call at a time.
+type Memo struct {
+	// Reading: what machine has.
+	dense  []any
+	sparse map[int]any
+	count  int
+	// Writing: the table, and the values whose addresses it holds.
+	table   memoTable
+	names   map[string]uint32
+	globals map[globalName]uint32
+	keep    []any
+}
+
+func (m *Memo) take() ([]any, map[int]any, int) { return m.dense, m.sparse, m.count }
+
+func (m *Memo) put(dense []any, sparse map[int]any, count int) {
+	m.dense, m.sparse, m.count = dense, sparse, count
+}
+
+// Len returns the number of entries.
+func (m *Memo) Len() int { return max(m.count, m.table.n) }
+
+// forget removes what was memoised from index n on: the peer has not seen it.
+func (m *Memo) forget(n int) {
+	var t memoTable
+	for _, s := range m.table.slots {
+		if s.address != 0 && int(s.index) < n {
+			t.alias(s.address, s.tag, s.index)
+		}
+	}
+	t.n = n
+	m.table = t
+	for k, i := range m.names {
+		if int(i) >= n {
+			delete(m.names, k)
+		}
+	}
+	for k, i := range m.globals {
+		if int(i) >= n {
+			delete(m.globals, k)
+		}
+	}
+}

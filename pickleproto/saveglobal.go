@@ -1,0 +1,126 @@
+package pickleproto
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// saveGlobal writes a class or function by name. A Global is one object however often it was made:
+// it is memoised by its names. boxed is the address of the interface that holds it, or 0; that
+// it is found by when it comes from a decoded pickle, where all uses share it.
+func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
+	if boxed != 0 {
+		if index, ok := e.memo.find(boxed, kindGlobal); ok {
+			e.memoGet(index)
+			return nil
+		}
+	}
+	module, name := g.namesFor(e.proto)
+	key := globalName{module, name}
+	if index, ok := e.globals[key]; ok {
+		if boxed != 0 {
+			e.memo.alias(boxed, kindGlobal, index)
+		}
+		e.memoGet(index)
+		return nil
+	}
+	switch parent, last, dotted := cutLast(name); {
+	case e.proto >= 4:
+		if err := e.saveName(module, g.flags&distinctModule != 0); err != nil {
+			return err
+		}
+		if err := e.saveName(name, g.flags&distinctName != 0); err != nil {
+			return err
+		}
+		e.buf = append(e.buf, wire.OpStackGlobal)
+	case dotted:
+		// A nested class: getattr(parent, name), as C writes it where names have no dots.
+		if err := e.enter(); err != nil {
+			return err
+		}
+		if err := e.saveGlobal(globalGetattr, 0); err != nil {
+			return err
+		}
+		if e.proto < 2 {
+			e.buf = append(e.buf, wire.OpMark)
+		}
+		if err := e.saveGlobal(Global{Module: g.Module, Name: parent, flags: g.flags}, 0); err != nil {
+			return err
+		}
+		if err := e.saveName(last, false); err != nil {
+			return err
+		}
+		e.closeTuple(2)
+		e.buf = append(e.buf, wire.OpReduce)
+		e.depth--
+	default:
+		if err := e.writeNames(wire.OpGlobal, module, name); err != nil {
+			return err
+		}
+	}
+	index := uint32(e.memo.n)
+	e.memo.n++
+	if boxed != 0 {
+		e.memo.alias(boxed, kindGlobal, index)
+	}
+	if e.globals == nil {
+		e.globals = make(map[globalName]uint32)
+	}
+	e.globals[key] = index
+	e.memoPut(index)
+	return nil
+}
+
+// cutLast splits a qualified name at its last dot; "<locals>" and the like have no parent.
+func cutLast(name string) (parent, last string, dotted bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i <= 0 || i == len(name)-1 {
+		return "", name, false
+	}
+	return name[:i], name[i+1:], true
+}
+
+// writeNames writes GLOBAL or INST with its two lines.
+func (e *encoder) writeNames(op byte, module, name string) error {
+	if hasNewline(module) || hasNewline(name) {
+		return &TypeError{Offset: -1, Msg: "a module or attribute name holds a newline"}
+	}
+	if e.proto < 3 && !(isASCII(module) && isASCII(name)) || !utf8.ValidString(module) || !utf8.ValidString(name) {
+		return &TypeError{Offset: -1, Msg: "can't pickle global identifier '" + clip(module+"."+name) + "' using pickle protocol " + itoa(int64(e.proto))}
+	}
+	e.buf = append(append(append(e.buf, op), module...), '\n')
+	e.buf = append(append(e.buf, name...), '\n')
+	return nil
+}
+
+// saveName writes a module or attribute name: the str that the memo knows by identity or, unless
+// the stream had two of the same text, by its text.
+func (e *encoder) saveName(s string, distinct bool) error {
+	if len(e.buf) >= e.frameLimit {
+		e.nextFrame()
+	}
+	address, tag := strIdentity(s)
+	if index, ok := e.memo.find(address, tag); ok {
+		e.memoGet(index)
+		return nil
+	}
+	if !distinct {
+		if index, ok := e.names[s]; ok {
+			e.memoGet(index)
+			return nil
+		}
+	}
+	index, _ := e.memo.findOrAdd(address, tag)
+	if e.names == nil {
+		e.names = make(map[string]uint32)
+	}
+	if _, ok := e.names[s]; !ok {
+		e.names[s] = index
+	}
+	return e.writeStr(s, index)
+}
+
+func hasNewline(s string) bool { return strings.IndexByte(s, '\n') >= 0 }
+
