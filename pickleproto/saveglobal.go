@@ -123,4 +123,3 @@ func (e *encoder) saveName(s string, distinct bool) error {
 }
 
 func hasNewline(s string) bool { return strings.IndexByte(s, '\n') >= 0 }
-
