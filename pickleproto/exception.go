@@ -232,6 +232,58 @@ func (e *Exception) IsA(name string) bool {
 	return false
 }
 
+// osErrorClass returns what OSError's constructor makes of its arguments: an errno that has a class
+// of its own gives that class. The numbers are those of Linux, and below 34 also of the others.
+func osErrorClass(class Global, args Tuple) Global {
+	if class.Module != "builtins" || canonicalException(class.Name) != "OSError" {
+		return class
+	}
+	class.Name = "OSError"
+	if len(args) < 2 || len(args) > 5 {
+		return class
+	}
+	n, ok := args[0].(int64)
+	if !ok {
+		return class
+	}
+	switch n {
+	case 1, 13:
+		class.Name = "PermissionError"
+	case 2:
+		class.Name = "FileNotFoundError"
+	case 3:
+		class.Name = "ProcessLookupError"
+	case 4:
+		class.Name = "InterruptedError"
+	case 10:
+		class.Name = "ChildProcessError"
+	case 11, 114, 115:
+		class.Name = "BlockingIOError"
+	case 17:
+		class.Name = "FileExistsError"
+	case 20:
+		class.Name = "NotADirectoryError"
+	case 21:
+		class.Name = "IsADirectoryError"
+	case 32, 108:
+		class.Name = "BrokenPipeError"
+	case 103:
+		class.Name = "ConnectionAbortedError"
+	case 104:
+		class.Name = "ConnectionResetError"
+	case 110:
+		class.Name = "TimeoutError"
+	case 111:
+		class.Name = "ConnectionRefusedError"
+	}
+	return class
+}
+
+// isOSError reports whether a class is OSError or one of Python's subclasses of it.
+func isOSError(class Global) bool {
+	return (&Exception{Class: class}).IsA("OSError") && isException(class)
+}
+
 func canonicalException(name string) string {
 	switch name {
 	case "IOError", "EnvironmentError", "WindowsError":
@@ -301,7 +353,7 @@ func exceptionDepth(o *Object, depth int) (*Exception, bool) {
 		}
 		return e, ok
 	}
-	e := &Exception{Class: in.class, Args: in.args}
+	e := &Exception{Class: osErrorClass(in.class, in.args), Args: in.args}
 	if e.Args == nil {
 		e.Args = Tuple{}
 	}

@@ -19,7 +19,7 @@ type instance struct {
 
 // instanceOf reads an Object as an instance of a named class. It fails when the callable is not a
 // name, or when the stream did to the object what no pickler does.
-func instanceOf(o *Object) (instance, bool) {
+func instanceOf(o *Object) (in instance, ok bool) {
 	g, ok := o.Callable.(Global)
 	if !ok {
 		return instance{}, false
@@ -28,7 +28,7 @@ func instanceOf(o *Object) (instance, bool) {
 	if !ok && o.Args != nil {
 		return instance{}, false
 	}
-	in := instance{class: python3Name(g), args: args, called: o.How == ByReduce || o.How == ByInst || o.How == ByObj}
+	in = instance{class: python3Name(g), args: args, called: o.How == ByReduce || o.How == ByInst || o.How == ByObj}
 	if o.Kwargs != nil {
 		if in.kwargs, ok = o.Kwargs.(*Dict); !ok {
 			return instance{}, false
@@ -37,12 +37,13 @@ func instanceOf(o *Object) (instance, bool) {
 	if o.How == ByReduce && in.class.Module == "copyreg" && !in.copyreg() {
 		return instance{}, false
 	}
+	var items, pairs gathered
 	for _, op := range o.Ops {
 		switch op.Kind {
 		case OpAppends, OpAddItems:
-			in.items = join(in.items, op.Items)
+			items.add(op.Items)
 		case OpSetItems:
-			in.pairs = join(in.pairs, op.Items)
+			pairs.add(op.Items)
 		case OpBuild:
 			if in.state != nil || len(op.Items) != 1 {
 				return instance{}, false
@@ -57,7 +58,25 @@ func instanceOf(o *Object) (instance, bool) {
 			return instance{}, false
 		}
 	}
+	in.items, in.pairs = items.all, pairs.all
 	return in, true
+}
+
+// gathered is what several Ops carry, in one slice: that of the Op if it is the only one.
+type gathered struct {
+	all   []any
+	owned bool
+}
+
+func (g *gathered) add(items []any) {
+	switch {
+	case len(g.all) == 0:
+		g.all = items
+	case !g.owned:
+		g.all, g.owned = append(append(make([]any, 0, 2*(len(g.all)+len(items))), g.all...), items...), true
+	default:
+		g.all = append(g.all, items...)
+	}
 }
 
 // copyreg takes the helpers of that module apart: _reconstructor(class, base, value), which
