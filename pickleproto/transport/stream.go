@@ -1,0 +1,289 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/picklebridge/picklebridge/pickleproto"
+)
+
+// The sizes of a stream's buffer: a connection that waits has the small one, which holds most
+// requests whole; a message that outgrows it borrows a medium one; beyond that memory is taken
+// anew, doubling with the bytes that arrive, and let go after the message.
+const (
+	smallBuffer  = 1 << 10
+	mediumBuffer = 64 << 10
+)
+
+var mediumBuffers = sync.Pool{New: func() any { return new([mediumBuffer]byte) }}
+
+// stream is what all Conns are made of: a buffered reader whose deadlines are those of messages,
+// and a writer. What has been read and not yet consumed is buf[start:end].
+type stream struct {
+	nc net.Conn
+	o  Options
+
+	buf        []byte
+	start, end int
+	small      []byte
+	medium     *[mediumBuffer]byte // what buf is a slice of, if it is borrowed
+	charged    int64               // taken from o.Budget
+	mid        bool                // a message has begun to arrive
+
+	writeArmed time.Time // the write deadline that is set; guarded by the one sender
+
+	mu          sync.Mutex // guards what follows, which Interrupt reads and changes
+	waiting     bool       // Receive waits for the first byte of a message
+	interrupted bool
+	quiet       time.Duration // of Interrupt
+	readArmed   time.Time     // the read deadline that is set; zero is none
+}
+
+func newStream(nc net.Conn, o Options) stream {
+	return stream{nc: nc, o: o}
+}
+
+func (s *stream) NetConn() net.Conn { return s.nc }
+
+// pending is what has arrived and is not consumed.
+func (s *stream) pending() []byte { return s.buf[s.start:s.end] }
+
+// next makes the stream ready for a message: it gives up the buffer of the last one, and keeps
+// what has already arrived of the next.
+func (s *stream) next() {
+	s.mid = false
+	left := s.end - s.start
+	switch {
+	case left == 0:
+		s.release()
+		if s.small == nil {
+			s.small = make([]byte, smallBuffer)
+		}
+		s.buf = s.small
+		s.start, s.end = 0, 0
+	case len(s.buf) > mediumBuffer && left <= mediumBuffer:
+		m := mediumBuffers.Get().(*[mediumBuffer]byte)
+		copy(m[:], s.pending())
+		s.release()
+		s.medium, s.buf = m, m[:]
+		s.start, s.end = 0, left
+		// A charge that is refused here would punish a message that fits; the buffer is pooled.
+		if s.o.Budget.Acquire(mediumBuffer) {
+			s.charged = mediumBuffer
+		}
+	}
+}
+
+// release gives back every buffer but the small one.
+func (s *stream) release() {
+	if s.medium != nil {
+		mediumBuffers.Put(s.medium)
+		s.medium = nil
+	}
+	if s.charged > 0 {
+		s.o.Budget.Release(s.charged)
+		s.charged = 0
+	}
+	s.buf, s.start, s.end = nil, 0, 0
+}
+
+// room makes room for at least one more byte behind the pending ones. The buffer never becomes
+// larger than twice what has arrived; most, if not 0, is the size that the message will have.
+func (s *stream) room(most uint64) error {
+	if s.end < len(s.buf) {
+		return nil
+	}
+	if s.start > 0 {
+		copy(s.buf, s.pending())
+		s.end -= s.start
+		s.start = 0
+		return nil
+	}
+	size := int64(mediumBuffer)
+	if len(s.buf) >= mediumBuffer {
+		size = 2 * int64(len(s.buf))
+		if most > uint64(len(s.buf)) && most < uint64(size) {
+			size = int64(most)
+		}
+	}
+	if !s.o.Budget.Acquire(size) {
+		return &pickleproto.LimitError{
+			Limit: "memory", Value: uint64(s.o.Budget.Used() + size), Max: uint64(s.o.Budget.Max()), Offset: -1,
+		}
+	}
+	var grown []byte
+	var medium *[mediumBuffer]byte
+	if size == mediumBuffer {
+		medium = mediumBuffers.Get().(*[mediumBuffer]byte)
+		grown = medium[:]
+	} else {
+		grown = make([]byte, size)
+	}
+	end := copy(grown, s.pending())
+	s.release()
+	s.buf, s.end, s.medium, s.charged = grown, end, medium, size
+	return nil
+}
+
+// fill reads once. most is as for room. io.EOF is returned as it is, wherever the stream stands.
+func (s *stream) fill(most uint64) error {
+	if err := s.room(most); err != nil {
+		return err
+	}
+	first := !s.mid && s.start == s.end
+	if first {
+		s.armIdle()
+	} else if !s.mid {
+		// The first read of a message that is not complete yet begins its time.
+		s.mid = true
+		s.armMessage()
+	}
+	for {
+		n, err := s.nc.Read(s.buf[s.end:])
+		s.end += n
+		if n > 0 {
+			if first {
+				s.stopWaiting()
+			}
+			return nil // an error, if there was one as well, comes again
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return s.timedOut(first, err)
+		}
+		return err
+	}
+}
+
+func (s *stream) timedOut(first bool, err error) error {
+	s.mu.Lock()
+	interrupted, armed := s.interrupted, s.readArmed
+	s.mu.Unlock()
+	switch {
+	case first && interrupted:
+		return ErrInterrupted
+	case armed.IsZero():
+		return err // somebody else's deadline: the owner of the net.Conn set it
+	case first:
+		return &TimeoutError{Waiting: "a message", After: s.o.IdleTimeout}
+	}
+	return &TimeoutError{Waiting: "the rest of a message", After: s.o.ReadTimeout, Got: int64(s.end - s.start)}
+}
+
+// armIdle sets the deadline for the first byte of a message. Setting a deadline costs as much as
+// a small decode, so one that is not much too early is left as it is.
+func (s *stream) armIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = true
+	if s.interrupted {
+		s.arm(time.Now().Add(s.quiet))
+		return
+	}
+	if s.o.IdleTimeout <= 0 {
+		if !s.readArmed.IsZero() {
+			s.arm(time.Time{})
+		}
+		return
+	}
+	now := time.Now()
+	wanted := now.Add(s.o.IdleTimeout)
+	if s.readArmed.IsZero() || s.readArmed.After(wanted) || wanted.Sub(s.readArmed) > s.o.IdleTimeout/8 {
+		s.arm(wanted)
+	}
+}
+
+func (s *stream) stopWaiting() {
+	s.mu.Lock()
+	s.waiting = false
+	s.mu.Unlock()
+}
+
+// armMessage sets the deadline for the rest of a message.
+func (s *stream) armMessage() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.o.ReadTimeout > 0 {
+		s.arm(time.Now().Add(s.o.ReadTimeout))
+	} else if !s.readArmed.IsZero() {
+		s.arm(time.Time{})
+	}
+}
+
+// arm is called with mu held.
+func (s *stream) arm(t time.Time) {
+	s.readArmed = t
+	_ = s.nc.SetReadDeadline(t) // fails only on a closed connection, where Read says so
+}
+
+func (s *stream) Interrupt(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interrupted, s.quiet = true, max(after, time.Nanosecond)
+	if s.waiting {
+		s.arm(time.Now().Add(s.quiet))
+	}
+}
+
+// write is one Write of all of p.
+func (s *stream) write(p []byte) error {
+	if s.o.WriteTimeout > 0 {
+		now := time.Now()
+		if s.writeArmed.Sub(now) < s.o.WriteTimeout {
+			s.writeArmed = now.Add(s.o.WriteTimeout + s.o.WriteTimeout/4)
+			_ = s.nc.SetWriteDeadline(s.writeArmed)
+		}
+	}
+	_, err := s.nc.Write(p)
+	if err != nil && s.o.WriteTimeout > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		return &TimeoutError{Waiting: "the peer to read", After: s.o.WriteTimeout}
+	}
+	return err
+}
+
+func (s *stream) CloseWrite() error {
+	if h, ok := s.nc.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+func (s *stream) Close() error {
+	s.release()
+	return s.nc.Close()
+}
+
+// receiveSized receives a message of size bytes behind header bytes that have already arrived.
+func (s *stream) receiveSized(header int, size uint64) ([]byte, error) {
+	total := uint64(header) + size
+	for uint64(s.end-s.start) < total {
+		if err := s.fill(total); err != nil {
+			if err == io.EOF {
+				return nil, cutOff(s.end-s.start-header, size)
+			}
+			return nil, err
+		}
+	}
+	data := s.buf[s.start+header : s.start+int(total) : s.start+int(total)]
+	s.start += int(total)
+	return data, nil
+}
+
+// receiveHeader waits for the n bytes of a header. io.EOF means that not one of them came.
+func (s *stream) receiveHeader(n int) ([]byte, error) {
+	for s.end-s.start < n {
+		if err := s.fill(0); err != nil {
+			if err == io.EOF && s.end > s.start {
+				return nil, cutOff(s.end-s.start, 0)
+			}
+			return nil, err
+		}
+	}
+	return s.pending()[:n], nil
+}
