@@ -537,3 +537,18 @@ func pythonStr(v any) string {
 	}
 	return Repr(v)
 }
+
+// ExceptionOf returns what v, a value decoded into any, is as an exception: an instance of one of
+// Python's own exception classes, or of a class for which also, if not nil, returns true. The class
+// is asked for by its name in Python 3.
+func ExceptionOf(v any, also func(class Global) bool) (*Exception, bool) {
+	o, ok := v.(*Object)
+	if !ok {
+		return nil, false
+	}
+	e, ok := exceptionOf(o)
+	if !ok || !isException(e.Class) && (also == nil || !also(e.Class)) {
+		return nil, false
+	}
+	return e, true
+}
