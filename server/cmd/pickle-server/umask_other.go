@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// ownerOnly does nothing where files have no mode.
+func ownerOnly() func() { return func() {} }

@@ -1,0 +1,95 @@
+package server
+
+import (
+	"context"
+	"net"
+
+	"github.com/picklebridge/picklebridge/pickleproto"
+)
+
+// Handler answers requests. ServePickle is called by one goroutine a connection, so by many at
+// once. The value that it returns is the answer: a Python value of pickleproto, or anything that
+// pickleproto.Marshal takes. An error becomes a pickled exception, see Exception. The context
+// ends when the Server is closed, or has waited long enough in Shutdown.
+type Handler interface {
+	ServePickle(ctx context.Context, req *Request) (any, error)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(ctx context.Context, req *Request) (any, error)
+
+// ServePickle calls f.
+func (f HandlerFunc) ServePickle(ctx context.Context, req *Request) (any, error) { return f(ctx, req) }
+
+// Request is one message. It is valid until the handler returns, and not to be shared with
+// another goroutine before.
+type Request struct {
+	// Protocol is the pickle protocol of the request, and of the answer.
+	Protocol int
+
+	// Raw is the message as it arrived. It must not be changed or kept.
+	Raw []byte
+
+	// RemoteAddr is the peer's address.
+	RemoteAddr net.Addr
+
+	conn      *conn
+	decodeErr error
+}
+
+// Decode decodes the request into what v points to: a Python value into *any, else as
+// pickleproto.Unmarshal. It may be called more than once. Its error may be returned by the
+// handler as it is: the peer is then told what is wrong with its message.
+func (r *Request) Decode(v any) error {
+	err := r.conn.decode(r.Raw, v)
+	r.decodeErr = err
+	r.conn.trace(Event{Kind: Decoded, Bytes: len(r.Raw), Protocol: r.Protocol, Err: err})
+	return err
+}
+
+// Typed makes a Handler of a function of Go types: the request is bound to an In, the Out is the
+// answer.
+func Typed[In, Out any](f func(context.Context, In) (Out, error)) Handler {
+	return HandlerFunc(func(ctx context.Context, req *Request) (any, error) {
+		var in In
+		if err := req.Decode(&in); err != nil {
+			return nil, err
+		}
+		out, err := f(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	})
+}
+
+// Echo answers with the value that it was sent. It decodes and encodes.
+var Echo Handler = HandlerFunc(func(_ context.Context, req *Request) (any, error) {
+	var v any
+	if err := req.Decode(&v); err != nil {
+		return nil, err
+	}
+	return v, nil
+})
+
+// decode is Request.Decode for this connection's codec and options.
+func (c *conn) decode(raw []byte, v any) error {
+	p, isAny := v.(*any)
+	if c.srv.native && !isAny {
+		return pickleproto.Unmarshal(raw, v, c.decodeOpts...)
+	}
+	x, err := c.srv.codec.Decode(raw, c.decodeOpts...)
+	if err != nil {
+		return err
+	}
+	if isAny {
+		*p = x
+		return nil
+	}
+	// Another codec knows Python values only; binding them to Go types is pickleproto's.
+	again, err := pickleproto.Marshal(x)
+	if err != nil {
+		return err
+	}
+	return pickleproto.Unmarshal(again, v, c.decodeOpts...)
+}
