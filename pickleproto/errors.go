@@ -50,7 +50,10 @@ type TypeError struct {
 	Go     reflect.Type // the Go type; nil where there is none
 	Offset int64        // of the value in the pickle; -1 when unknown
 	Msg    string       // says more; may replace the standard text
+	Err    error        // nil, or what it wraps: the error of an UnmarshalText, a MarshalPickle, ...
 }
+
+func (e *TypeError) Unwrap() error { return e.Err }
 
 func (e *TypeError) Error() string {
 	s := "pickle: "

@@ -2,8 +2,6 @@ package pickleproto
 
 import "reflect"
 
-type bindingConfig struct{}
-
 func marshal(dst []byte, v any, c *config) ([]byte, error) { return encode(dst, v, c) }
 
 // saveGo writes a Go value that is no Python value.

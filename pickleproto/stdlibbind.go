@@ -1,0 +1,55 @@
+package pickleproto
+
+import (
+	"math/big"
+	"net/netip"
+	"reflect"
+	"time"
+)
+
+// stdlibTypes are the Go types of the table of stdlib classes, as a Go program may have them in
+// its structs: see stdlib.go.
+var stdlibTypes = func() map[reflect.Type]bool {
+	types := map[reflect.Type]bool{}
+	for _, v := range []any{
+		time.Time{}, time.Duration(0), NaiveDateTime{}, Date{}, TimeOfDay{}, TimeDelta{}, (*time.Location)(nil),
+		Decimal{}, (*big.Rat)(nil), big.Rat{}, UUID{}, Range{}, Slice{}, (*Array)(nil), Array{},
+		(*OrderedDict)(nil), OrderedDict{}, (*DefaultDict)(nil), DefaultDict{}, (*Counter)(nil), Counter{},
+		(*Deque)(nil), Deque{}, (*SimpleNamespace)(nil), SimpleNamespace{},
+		Path(""), PurePath(""), WindowsPath(""), PureWindowsPath(""),
+		netip.Addr{}, netip.Prefix{}, IPInterface{}, (*Exception)(nil), Exception{}, EnumMember{},
+	} {
+		types[reflect.TypeOf(v)] = true
+	}
+	return types
+}()
+
+func stdlibType(t reflect.Type) bool { return stdlibTypes[t] }
+
+// stdlibInto converts x into the Go type t, which is of the table. ok is false when x is no
+// instance of the class that t stands for.
+func stdlibInto(x any, t reflect.Type) (v any, ok bool, err error) {
+	o, isObject := x.(*Object)
+	if !isObject {
+		return nil, false, nil
+	}
+	made, known, err := fromObject(o)
+	if err != nil || !known || made == nil {
+		return nil, false, err
+	}
+	if d, isDelta := made.(TimeDelta); isDelta && t == reflect.TypeFor[time.Duration]() {
+		duration, fits := d.Duration()
+		if !fits {
+			return nil, false, outOfRange("timedelta", d)
+		}
+		return duration, true, nil
+	}
+	mt := reflect.TypeOf(made)
+	switch {
+	case mt == t:
+		return made, true, nil
+	case mt.Kind() == reflect.Pointer && mt.Elem() == t:
+		return reflect.ValueOf(made).Elem().Interface(), true, nil
+	}
+	return nil, false, nil
+}
