@@ -251,10 +251,17 @@ func (a *arena) newBlock(data []byte, i, j int) string {
 	return a.text[:j-i]
 }
 
-// release forgets everything but the sizes, so that a pooled arena keeps no value alive.
-func (a *arena) release() {
-	if a.budget != nil && a.taken > 0 {
-		a.budget.Release(a.taken)
-	}
-	*a = arena{}
+// starter is the first slab of each kind in one allocation, for messages that need little more.
+type starter struct {
+	cells  [8]any
+	strs   [4]string
+	lists  [1]List
+	dicts  [1]Dict
+	tables [1]keyTable
+}
+
+// begin prepares the arena for a message of n bytes.
+func (a *arena) begin(n int) {
+	s := new(starter)
+	a.cells, a.strs, a.lists, a.dicts, a.tables = s.cells[:], s.strs[:], s.lists[:], s.dicts[:], s.tables[:]
 }

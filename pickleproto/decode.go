@@ -35,6 +35,9 @@ type machine struct {
 	marks    []int // the fences below the current one
 	deferred []deferral
 
+	intRun   []int64   // scratch of loadInts
+	floatRun []float64 // scratch of loadFloats
+
 	memo      []any       // by index; unsetMemo where none was put
 	sparse    map[int]any // entries far beyond the end of memo
 	memoCount int         // entries, which is what MEMOIZE goes by
@@ -99,6 +102,7 @@ func (m *machine) start(data []byte, c *config) {
 	if c.memo != nil {
 		m.memo, m.sparse, m.memoCount = c.memo.take()
 	}
+	m.arena.begin(len(data))
 }
 
 // finish hands a kept memo back and returns the machine to the pool, empty.
@@ -109,14 +113,17 @@ func (m *machine) finish(err error) {
 		}
 		m.memo = nil
 	}
-	m.arena.release()
+	if m.taken > 0 {
+		m.budget.Release(m.taken)
+	}
 	// No opcode pushes more than one item: that bounds what was ever written to the stack.
 	m.stack = emptied(m.stack, len(m.whole)+1)
 	m.memo = emptied(m.memo, len(m.memo))
 	if cap(m.marks) > pooledItems {
 		m.marks = nil
 	}
-	*m = machine{stack: m.stack, memo: m.memo, marks: m.marks[:0], deferred: m.deferred[:0]}
+	*m = machine{stack: m.stack, memo: m.memo, marks: m.marks[:0], deferred: m.deferred[:0],
+		intRun: m.intRun, floatRun: m.floatRun}
 	machines.Put(m)
 }
 
@@ -336,6 +343,15 @@ func (m *machine) run() (any, int, error) {
 			m.put(int(binary.LittleEndian.Uint32(data[i:])), stack[len(stack)-1])
 			i += 4
 		case wire.OpMark:
+			if n := len(stack) - 1; n >= fence && i < len(data) && typeWord(stack[n]) == typList {
+				if l := stack[n].(*List); l.items == nil && l.packed == nil {
+					m.opAt = i - 1
+					if next, rest := m.loadRun(l, data, i); next != 0 {
+						i, data = next, rest
+						continue
+					}
+				}
+			}
 			if len(m.marks) == cap(m.marks) {
 				m.opAt = i - 1
 				m.growMarks()

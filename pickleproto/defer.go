@@ -139,6 +139,7 @@ func (m *machine) add(c any, items []any) error {
 	m.nest(items)
 	switch c := c.(type) {
 	case *List:
+		c.unpack()
 		if len(c.items) == 0 {
 			c.items = m.anys(len(items))
 			copy(c.items, items)

@@ -41,7 +41,7 @@ func checkDepth(v any, limit int64, sharing bool) error {
 			id.address = uintptr(dataPointer(v))
 			switch c := v.(type) {
 			case *List:
-				l.items = c.items
+				l.items = c.items // a packed list holds no containers
 			case *Dict:
 				if c.t != nil {
 					l.items, l.more = c.values, keysIfNested(c.t.keys)

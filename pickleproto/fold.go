@@ -42,7 +42,7 @@ func (m *machine) fold(f any, args Tuple) (any, error) {
 			m.touch(l, m.stack, m.fence)
 		}
 		var t *keyTable
-		if err := extendSet(&t, l.items, &m.h, &m.arena); err != nil {
+		if err := extendSet(&t, l.Items(), &m.h, &m.arena); err != nil {
 			return nil, m.keyError(m.opAt, err)
 		}
 		if g.Name == "set" {

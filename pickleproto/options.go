@@ -30,6 +30,18 @@ const DefaultProtocol = 4
 // HighestProtocol is the highest protocol that is read and written.
 const HighestProtocol = 5
 
+// defaultConfig is what no options add up to. It is never written.
+var defaultConfig = newConfig(nil)
+
+// configOf returns what the options of a call add up to, which the call must not change.
+func configOf(opts []Option) *config {
+	if len(opts) == 0 {
+		return &defaultConfig
+	}
+	c := newConfig(opts)
+	return &c
+}
+
 func newConfig(opts []Option) config {
 	c := config{protocol: DefaultProtocol}
 	for _, o := range opts {

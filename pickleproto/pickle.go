@@ -17,8 +17,8 @@ var Native Codec = native{}
 type native struct{}
 
 func (native) Decode(data []byte, opts ...Option) (any, error) {
-	c := newConfig(opts)
-	v, n, err := decode(data, &c)
+	c := configOf(opts)
+	v, n, err := decode(data, c)
 	if err == nil && n != len(data) {
 		return nil, errTrailing(n)
 	}
@@ -39,21 +39,21 @@ func Marshal(v any, opts ...Option) ([]byte, error) { return AppendMarshal(nil, 
 
 // AppendMarshal appends the pickle of v to dst. On error it returns dst as it was.
 func AppendMarshal(dst []byte, v any, opts ...Option) ([]byte, error) {
-	c := newConfig(opts)
-	return marshal(dst, v, &c)
+	c := configOf(opts)
+	return marshal(dst, v, c)
 }
 
 // Unmarshal decodes data, exactly one pickle, into what v points to. On error that is unchanged.
 func Unmarshal(data []byte, v any, opts ...Option) error {
-	c := newConfig(opts)
-	return unmarshal(data, v, &c, true, nil)
+	c := configOf(opts)
+	return unmarshal(data, v, c, true, nil)
 }
 
 // UnmarshalFirst decodes the pickle at the beginning of data and returns what follows it.
 func UnmarshalFirst(data []byte, v any, opts ...Option) (rest []byte, err error) {
-	c := newConfig(opts)
+	c := configOf(opts)
 	var n int
-	if err := unmarshal(data, v, &c, false, &n); err != nil {
+	if err := unmarshal(data, v, c, false, &n); err != nil {
 		return data, err
 	}
 	return data[n:], nil

@@ -21,7 +21,51 @@ func (e *encoder) saveList(l *List) error {
 		e.memoGet(index)
 		return nil
 	}
-	return e.writeList(l.items, index)
+	if l.packed != nil && e.bin && e.c.persistentID == nil {
+		return e.writePacked(l.packed, index)
+	}
+	return e.writeList(l.Items(), index)
+}
+
+// writePacked writes a packed list, which is never short.
+func (e *encoder) writePacked(p *packed, index uint32) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	e.depth--
+	e.buf = append(e.buf, wire.OpEmptyList)
+	e.memoPut(index)
+	for i, n := 0, p.len(); i < n; i += batchSize {
+		e.buf = append(e.buf, wire.OpMark)
+		end := min(n, i+batchSize)
+		switch {
+		case p.ints != nil:
+			for _, v := range p.ints[i:end] {
+				if len(e.buf) >= e.frameLimit {
+					e.nextFrame()
+				}
+				e.saveInt(v)
+			}
+		case p.floats != nil:
+			for _, v := range p.floats[i:end] {
+				if len(e.buf) >= e.frameLimit {
+					e.nextFrame()
+				}
+				e.saveFloat(v)
+			}
+		default:
+			for _, v := range p.strs[i:end] {
+				if len(e.buf) >= e.frameLimit {
+					e.nextFrame()
+				}
+				if err := e.saveStr(v); err != nil {
+					return err
+				}
+			}
+		}
+		e.buf = append(e.buf, wire.OpAppends)
+	}
+	return nil
 }
 
 // writeList writes a list that has just been given a memo index.
