@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"encoding/binary"
 	"math"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -259,6 +260,10 @@ func ints[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64](items []any)
 	return out, nil
 }
 
+// arrayClass is array.array: its two names are strs of their own, apart from the module's name of
+// _array_reconstructor.
+var arrayClass = Global{Module: strings.Clone("array"), Name: strings.Clone("array"), flags: distinctModule | distinctName}
+
 // array writes a as CPython on 64-bit Linux and macOS does.
 func (m *maker) array(a *Array) (*Object, error) {
 	code, format, data, items, ok := arrayParts(a.Data, m.protocol < 3)
@@ -279,7 +284,7 @@ func (m *maker) array(a *Array) (*Object, error) {
 	if m.protocol < 3 {
 		return reduce("array", "array", string(rune(code)), NewList(items...)), nil
 	}
-	return reduce("array", "_array_reconstructor", Global{Module: "array", Name: "array"}, string(rune(code)), int64(format), Bytes(data)), nil
+	return reduce("array", "_array_reconstructor", arrayClass, string(rune(code)), int64(format), Bytes(data)), nil
 }
 
 // arrayParts returns the typecode that fits the data, and the items either as a list's or as bytes

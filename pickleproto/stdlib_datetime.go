@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -397,8 +398,11 @@ func (m *maker) naiveDateTime(n NaiveDateTime) (*Object, error) {
 	if !n.valid() {
 		return nil, outOfRange("NaiveDateTime", n.String())
 	}
-	return reduce("datetime", "datetime", m.dateTimeState(n)), nil
+	return &Object{How: ByReduce, Callable: dateTimeClass, Args: Tuple{m.dateTimeState(n)}}, nil
 }
+
+// dateTimeClass is datetime.datetime: its name is a str of its own, apart from its module's.
+var dateTimeClass = Global{Module: "datetime", Name: strings.Clone("datetime"), flags: distinctName}
 
 func (m *maker) dateTimeState(n NaiveDateTime) Bytes {
 	b := []byte{byte(n.Year >> 8), byte(n.Year), byte(n.Month), byte(n.Day)}
@@ -423,5 +427,5 @@ func (m *maker) dateTime(t time.Time) (*Object, error) {
 	if fixed {
 		n.Fold = 0 // at a fixed offset no reading comes twice
 	}
-	return reduce("datetime", "datetime", m.dateTimeState(n), z), nil
+	return &Object{How: ByReduce, Callable: dateTimeClass, Args: Tuple{m.dateTimeState(n), z}}, nil
 }

@@ -267,10 +267,9 @@ func enumMember(v any) (class Global, value any, name string, ok bool) {
 	return g, args[0], "", true
 }
 
-// python3Name returns g under the names that Python 3 has for it. No class of the standard library
-// bears in Python 3 a name that was another's in Python 2, so a name that is one already stays.
+// python3Name returns g under the names that Python 3 has for it, and without flags.
 func python3Name(g Global) Global {
-	m, n, _ := mapToPython3(g.Module, g.Name)
+	m, n := g.namesFor(3)
 	return Global{Module: m, Name: n}
 }
 

@@ -81,8 +81,8 @@ func (i IPInterface) valid() bool {
 
 func isV4(in *instance) bool { return strings.HasPrefix(in.class.Name, "IPv4") }
 
-// parseAddress reads IPv4Address(n) and IPv6Address(n), and the text that is written where there
-// is a scope id.
+// parseAddress reads IPv4Address(n) and IPv6Address(n), and the text that 3.13 writes for the
+// latter.
 func parseAddress(in *instance) (netip.Addr, error) {
 	if len(in.args) != 1 || !in.plain() {
 		return netip.Addr{}, badState("bad arguments")
@@ -183,8 +183,8 @@ func (m *maker) address(a netip.Addr) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.Zone() != "" {
-		return reduce("ipaddress", class, a.String()), nil
+	if a.Is6() {
+		return reduce("ipaddress", class, a.String()), nil // as 3.13 does; before, a number without scope id
 	}
 	return reduce("ipaddress", class, normalInt(new(big.Int).SetBytes(a.AsSlice()))), nil
 }

@@ -302,5 +302,15 @@ func sliceFrom(in *instance) (any, error) {
 	if len(in.args) != 3 || !in.plain() {
 		return nil, badState("bad arguments")
 	}
-	return Slice{in.args[0], in.args[1], in.args[2]}, nil
+	var p [3]any
+	for i, v := range in.args {
+		switch n := v.(type) { // what only Python 2 tells apart
+		case Long:
+			v = int64(n)
+		case Int:
+			v = int64(n)
+		}
+		p[i] = v
+	}
+	return Slice{p[0], p[1], p[2]}, nil
 }
