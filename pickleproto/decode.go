@@ -47,8 +47,13 @@ type machine struct {
 	nested     int  // containers that were put into containers: a bound of the depth
 	sharing    bool // a container was fetched from the memo: the graph may be no tree
 	bufferNext int
-	names      map[string]string // module and attribute names of STACK_GLOBAL, by text
-	opAt       int               // offset of the opcode being run by a loadXxx
+	names      nameSet   // module and attribute names of STACK_GLOBAL
+	globals    nameSet   // globals
+	chars      [4]uint64 // the strs of one character up to U+00FF that were written
+	tupleEnd   int       // where the latest TUPLE1 to TUPLE ended
+	bareAt     int       // 1 + where on the stack the latest GLOBAL lies, if it was not memoised
+	bareObject int       // 1 + where on the stack the latest bare getattr lies
+	opAt       int       // offset of the opcode being run by a loadXxx
 }
 
 // batchSize is how many items CPython writes at a time.
@@ -381,6 +386,7 @@ func (m *machine) run() (any, int, error) {
 				t[j] = stack[at+j]
 			}
 			m.nest(t)
+			m.tupleEnd = i
 			stack = append(stack[:at], m.tuple(t))
 		case wire.OpAppends, wire.OpSetItems, wire.OpAddItems:
 			// load_appends, load_setitems, load_additems.
@@ -428,6 +434,7 @@ func (m *machine) run() (any, int, error) {
 				t := m.anys(n)
 				copy(t, stack[fence:])
 				m.nest(t)
+				m.tupleEnd = i
 				stack = append(stack[:fence], m.tuple(t))
 			}
 			fence = m.marks[len(m.marks)-1]
@@ -538,13 +545,33 @@ func (m *machine) unknown(i int) error {
 	return &SyntaxError{Offset: int64(i), Msg: "invalid load key, " + name}
 }
 
-// str makes the str of the n valid bytes at data[i:]. Those that CPython has but one of, the empty
-// one and those of one character up to U+00FF, need no care: the encoder knows them by value.
+// str makes the str of the n valid bytes at data[i:].
 func (m *machine) str(data []byte, i, n int) any {
-	if n == 0 {
-		return anyEmptyStr
+	if n <= 2 {
+		if n == 0 {
+			return anyEmptyStr
+		}
+		if n == 1 || data[i]&0xfe == 0xc2 {
+			return m.char(data[i : i+n])
+		}
 	}
 	return boxString(m.header(m.bytesAt(data, i, n)))
+}
+
+// char makes a str of one character up to U+00FF, of which CPython has but one, so that the
+// encoder knows it by value. Up to 3.11 there can be a second, from a class's attribute names:
+// when the stream writes one again it becomes one that has an identity of its own.
+func (m *machine) char(text []byte) any {
+	c := text[0]
+	if len(text) == 2 {
+		c = c<<6 | text[1]&0x3f
+	}
+	bit := uint64(1) << (c & 63)
+	if m.chars[c>>6]&bit != 0 {
+		return boxString(m.header(secondChar(c, len(text))))
+	}
+	m.chars[c>>6] |= bit
+	return boxString(m.header(string(text)))
 }
 
 // bytesAt returns data[i:i+n] as an immutable string.

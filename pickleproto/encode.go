@@ -30,6 +30,7 @@ type encoder struct {
 
 	names    map[string]uint32     // module and attribute names by text
 	globals  map[globalName]uint32 // globals by name
+	visiting map[*Object]bool      // objects that contain themselves and are being written
 	memoBase int                   // entries of a kept memo
 	keep     []any                 // temporaries whose addresses the memo holds
 }
@@ -364,17 +365,38 @@ var latin1 [258]byte
 
 // strIdentity returns what the memo knows a str by.
 func strIdentity(s string) (address uintptr, tag uint32) {
-	switch len(s) {
-	case 0:
-		return addressOf(&latin1[256]), memoTag(0, kindString)
-	case 1:
-		return addressOf(&latin1[s[0]&0x7f]), memoTag(1, kindString)
-	case 2:
-		if s[0] == 0xc2 || s[0] == 0xc3 {
-			return addressOf(&latin1[s[0]<<6|s[1]&0x3f]), memoTag(1, kindString)
-		}
+	address, tag = stringAddress(s), memoTag(len(s), kindString)
+	if len(s) > 2 {
+		return address, tag
 	}
-	return stringAddress(s), memoTag(len(s), kindString)
+	switch {
+	case len(s) == 0:
+		return addressOf(&latin1[256]), tag
+	case address-stringAddress(secondChars) < uintptr(len(secondChars)):
+	case len(s) == 1:
+		return addressOf(&latin1[s[0]&0x7f]), memoTag(1, kindString)
+	case s[0]&0xfe == 0xc2:
+		return addressOf(&latin1[s[0]<<6|s[1]&0x3f]), memoTag(1, kindString)
+	}
+	return address, tag
+}
+
+// secondChars holds the text of each character up to U+00FF. A str that lies in it is not the one
+// that CPython has of that character but another: see machine.char.
+var secondChars = func() string {
+	var b []byte
+	for c := range rune(256) {
+		b = utf8.AppendRune(b, c)
+	}
+	return string(b)
+}()
+
+func secondChar(c byte, size int) string {
+	i := int(c)
+	if size == 2 {
+		i = 128 + 2*(i-128)
+	}
+	return secondChars[i : i+size]
 }
 
 func (e *encoder) saveStr(s string) error {

@@ -254,6 +254,11 @@ const (
 	// attribute name was there before; Python held two str objects.
 	distinctModule
 	distinctName
+	// distinctGlobal: the stream wrote the global again instead of fetching it: Python held two
+	// objects of one name, as FileNotFoundError and OSError at protocol 2.
+	distinctGlobal
+	// bareGlobal: the stream did not memoise it; see Object.bare.
+	bareGlobal
 )
 
 // sideFlags returns literalName for names that a pickle of the given protocol means literally.

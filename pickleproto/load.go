@@ -477,9 +477,7 @@ func (m *machine) drop(items []any, data []byte, i int) error {
 		if kept, ok := m.fetched(data, i).(*Object); ok {
 			if kept.recursed == 0 {
 				kept.recursed = uint32(len(kept.Ops)) + 1
-				a, _ := kept.Args.(Tuple)
-				b, _ := o.Args.(Tuple)
-				kept.freshArgs = len(a) > 0 && len(a) == len(b) && tupleAddress(a) != tupleAddress(b)
+				kept.outer, _ = o.Args.(Tuple)
 			}
 			continue
 		}
@@ -604,8 +602,66 @@ func (m *machine) loadGlobal(data []byte, i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	m.push(Global{Module: module, Name: name, flags: sideFlags(m.proto, module, name)})
+	m.bareAt = 0
+	if !memoizes(data, next) {
+		m.bareAt = len(m.stack) + 1
+	}
+	m.push(m.global(module, name))
 	return next, nil
+}
+
+// memoizes reports whether the opcode at i puts something into the memo.
+func memoizes(data []byte, i int) bool {
+	if i >= len(data) {
+		return false
+	}
+	switch data[i] {
+	case wire.OpMemoize, wire.OpBinPut, wire.OpLongBinPut, wire.OpPut:
+		return true
+	}
+	return false
+}
+
+// global makes a Global of names as the stream has them.
+func (m *machine) global(module, name string) Global {
+	g := Global{Module: module, Name: name, flags: sideFlags(m.proto, module, name)}
+	if _, again := m.globals.add(m, module, name); again {
+		g.flags |= distinctGlobal
+	}
+	return g
+}
+
+// nameSet holds pairs of names: a few in a slice, more in a map.
+type nameSet struct {
+	few  []globalName
+	many map[globalName]globalName
+}
+
+// add adds a pair, or returns the equal one that was added before.
+func (s *nameSet) add(m *machine, module, name string) (first globalName, again bool) {
+	key := globalName{module, name}
+	if s.many != nil {
+		if first, again = s.many[key]; !again {
+			m.charge(96)
+			s.many[key] = key
+		}
+		return first, again
+	}
+	for _, n := range s.few {
+		if n == key {
+			return n, true
+		}
+	}
+	if len(s.few) < 16 {
+		m.charge(32)
+		s.few = append(s.few, key)
+		return key, false
+	}
+	s.many = make(map[globalName]globalName, 32)
+	for _, n := range s.few {
+		s.many[n] = n
+	}
+	return s.add(m, module, name)
 }
 
 func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
@@ -622,7 +678,7 @@ func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
 		return 0, err
 	}
 	m.charge(64)
-	g := Global{Module: module, Name: name, flags: sideFlags(m.proto, module, name)}
+	g := m.global(module, name)
 	if m.distinctName(module) {
 		g.flags |= distinctModule
 	}
@@ -636,16 +692,8 @@ func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
 // distinctName notes s as a module or attribute name and reports whether the same text has been
 // one before as another object, which the encoder, by value, would not write again.
 func (m *machine) distinctName(s string) bool {
-	t, ok := m.names[s]
-	if !ok {
-		if m.names == nil {
-			m.names = make(map[string]string)
-		}
-		m.charge(48)
-		m.names[s] = s
-		return false
-	}
-	return stringAddress(t) != stringAddress(s)
+	first, again := m.names.add(m, s, "")
+	return again && stringAddress(first.module) != stringAddress(s)
 }
 
 // callable reports whether Python might be able to call v: it is no plain value.
@@ -766,10 +814,39 @@ func (m *machine) loadReduce(data []byte, i int) (int, error) {
 		return 0, err
 	}
 	if v == nil {
-		v = m.newObject(ByReduce, f, args, nil)
+		o := m.newObject(ByReduce, f, args, nil)
+		if m.tupleEnd == m.opAt && len(t) == 2 {
+			m.bareGetattr(o, n, t)
+		}
+		v = o
 	}
 	m.stack = append(m.stack[:n], v)
 	return i, nil
+}
+
+// bareGetattr marks getattr(parent, name), whose tuple was not memoised, if parent was not either.
+// o lies at stack index n.
+func (m *machine) bareGetattr(o *Object, n int, t Tuple) {
+	f, ok := o.Callable.(Global)
+	if !ok || f.Name != "getattr" || f.Module != "builtins" && f.Module != "__builtin__" {
+		return
+	}
+	if _, ok := t[1].(string); !ok {
+		return
+	}
+	switch parent := t[0].(type) {
+	case Global:
+		if m.bareAt == n+2 {
+			parent.flags |= bareGlobal
+			t[0] = parent
+			o.bare = 1
+		}
+	case *Object:
+		if parent.bare > 0 && parent.bare < 32 && m.bareObject == n+2 {
+			o.bare = parent.bare + 1
+		}
+	}
+	m.bareObject = n + 1
 }
 
 func (m *machine) loadBuild(data []byte, i int) (int, error) {

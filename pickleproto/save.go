@@ -410,10 +410,7 @@ func (e *encoder) saveSetReduce(g Global, keys []any, address uintptr, tag uint3
 	return nil
 }
 
-func (e *encoder) saveTuple(t Tuple) error { return e.saveTupleOf(t, nil) }
-
-// saveTupleOf writes a tuple, the arguments of o if that is not nil.
-func (e *encoder) saveTupleOf(t Tuple, o *Object) error {
+func (e *encoder) saveTuple(t Tuple) error {
 	if len(t) == 0 {
 		e.emptyTuple()
 		return nil
@@ -435,14 +432,7 @@ func (e *encoder) saveTupleOf(t Tuple, o *Object) error {
 	if err != nil {
 		return err
 	}
-	var index uint32
-	found := false
-	if o != nil && o.freshArgs && e.isMemoized(o) {
-		index = uint32(e.memo.n) // each turn of the recursion had a tuple of its own
-		e.memo.n++
-	} else {
-		index, found = e.memo.findOrAdd(address, tag)
-	}
+	index, found := e.memo.findOrAdd(address, tag)
 	if found { // a tuple that contains itself: recursion has written it meanwhile
 		switch {
 		case short:
@@ -466,11 +456,6 @@ func (e *encoder) saveTupleOf(t Tuple, o *Object) error {
 	}
 	e.memoPut(index)
 	return nil
-}
-
-func (e *encoder) isMemoized(o *Object) bool {
-	_, ok := e.memo.find(addressOf(o), memoTag(0, kindPointer))
-	return ok
 }
 
 // saveObject writes an instance and all that was done to it: pickle.py's save_reduce.
@@ -514,6 +499,17 @@ func (e *encoder) saveObject(o *Object) error {
 // saveMaking writes what makes o, up to the opcode that does it.
 func (e *encoder) saveMaking(o *Object) error {
 	args, ok := o.Args.(Tuple)
+	if o.recursed > 0 && !e.visiting[o] {
+		args, ok = o.outer, true
+		if e.visiting == nil {
+			e.visiting = make(map[*Object]bool)
+		}
+		e.visiting[o] = true
+		defer delete(e.visiting, o)
+	}
+	if o.bare > 0 {
+		return e.saveBare(o, args)
+	}
 	if !ok {
 		return &TypeError{Offset: -1, Msg: "the arguments of an Object are a Tuple, not " + typeName(o.Args)}
 	}
@@ -555,10 +551,50 @@ func (e *encoder) saveCall(o *Object, args Tuple, op byte) error {
 	if len(e.buf) >= e.frameLimit {
 		e.nextFrame()
 	}
-	if err := e.saveTupleOf(args, o); err != nil {
+	if err := e.saveTuple(args); err != nil {
 		return err
 	}
 	e.buf = append(e.buf, op)
+	return nil
+}
+
+// saveBare writes a nested class as CPython does since 3.13 below protocol 4: getattr(parent, name)
+// with nothing but the name memoised.
+func (e *encoder) saveBare(o *Object, args Tuple) error {
+	if len(args) != 2 {
+		return &TypeError{Offset: -1, Msg: "getattr has two arguments"}
+	}
+	if err := e.save(o.Callable); err != nil {
+		return err
+	}
+	if e.proto < 2 {
+		e.buf = append(e.buf, wire.OpMark)
+	}
+	switch parent := args[0].(type) {
+	case Global:
+		module, name := parent.namesFor(e.proto)
+		if e.proto >= 4 {
+			if err := e.save(parent); err != nil {
+				return err
+			}
+		} else if err := e.writeNames(wire.OpGlobal, module, name); err != nil {
+			return err
+		}
+	case *Object:
+		if err := e.saveMaking(parent); err != nil {
+			return err
+		}
+	default:
+		return &TypeError{Offset: -1, Msg: "getattr of a " + typeName(parent)}
+	}
+	if err := e.save(args[1]); err != nil {
+		return err
+	}
+	if e.proto >= 2 {
+		e.buf = append(e.buf, wire.OpTuple2, wire.OpReduce)
+	} else {
+		e.buf = append(e.buf, wire.OpTuple, wire.OpReduce)
+	}
 	return nil
 }
 

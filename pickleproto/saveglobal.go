@@ -19,7 +19,7 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 	}
 	module, name := g.namesFor(e.proto)
 	key := globalName{module, name}
-	if index, ok := e.globals[key]; ok {
+	if index, ok := e.globals[key]; ok && g.flags&distinctGlobal == 0 {
 		if boxed != 0 {
 			e.memo.alias(boxed, kindGlobal, index)
 		}
@@ -68,7 +68,9 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 	if e.globals == nil {
 		e.globals = make(map[globalName]uint32)
 	}
-	e.globals[key] = index
+	if _, ok := e.globals[key]; !ok {
+		e.globals[key] = index
+	}
 	e.memoPut(index)
 	return nil
 }

@@ -97,11 +97,14 @@ type Object struct {
 	Kwargs   any  // a *Dict with ByNewObjEx, else nil
 	Ops      []Op // in the order of the stream
 
-	// An object that its own arguments contain is made more than once by the stream, and all
-	// but one are dropped. recursed is 1 + the number of Ops that came before that, or 0;
-	// freshArgs says that each making had arguments of its own.
-	recursed  uint32
-	freshArgs bool
+	// An object that its own arguments contain is made twice by the stream: within the arguments,
+	// which is the one that stays, and with them, which is dropped. recursed is 1 + the number of
+	// Ops that came before that, or 0; outer are the arguments of the one that was dropped.
+	recursed uint32
+	outer    Tuple
+	// bare is 1 + the number of objects in a chain of getattr calls that the stream, and CPython
+	// since 3.13, wrote without memoising any of it: a nested class below protocol 4. Else 0.
+	bare uint8
 }
 
 // OpKind is the kind of an Op.

@@ -72,7 +72,7 @@ const (
 	actMask      = 0xff << 16
 	actLength    = 0xff
 	actProtoBit  = 8
-	anyProtocol1 = 0xfe << actProtoBit
+	anyProtocol1 = 1 << (actProtoBit + 1)
 )
 
 var actions = func() (out [256]uint32) {
@@ -366,8 +366,9 @@ func (s *Scanner) Need() int64 {
 
 // Protocol is the protocol in which a pickle that Scan found the end of is
 // written, and in which it is to be answered: PROTO's argument, but not less
-// than the highest protocol among the opcodes; without PROTO, 1 if an opcode
-// is newer than protocol 0, else 0.
+// than the highest protocol among the opcodes; without PROTO, 1 if there is an
+// opcode of protocol 1, else 0: CPython writes TUPLE2, of protocol 2, at
+// protocol 0 too, for a state setter.
 func (s *Scanner) Protocol() int {
 	if !s.hasProto {
 		if s.seen&anyProtocol1 != 0 {
