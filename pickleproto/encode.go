@@ -33,6 +33,7 @@ type encoder struct {
 	visiting map[*Object]bool      // objects that contain themselves and are being written
 	memoBase int                   // entries of a kept memo
 	keep     []any                 // temporaries whose addresses the memo holds
+	gov      goValues              // see marshal.go
 }
 
 const (

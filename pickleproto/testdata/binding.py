@@ -86,6 +86,9 @@ default = collections.defaultdict(int, {"name": "Ada", "age": 36})
 subclass = DictSubclass(name="Ada", age=36)
 
 objects = {
+    "seed": {"key": "value", "numbers": [1, 2, 3]},
+    "mixed": [None, True, 1, 2.5, "s", b"b", [1], {"k": (1, "t")}, 2**70, 1 + 2j],
+    "set_of_one": {"a": {1}, "b": {2}},
     "user": user,
     "users": [dict(user), dict(user, name="Bob", tags=[]), dict(user, extra={"a": [1, {}, {"b": []}], "b": {}})],
     "shared": {"a": shared, "b": shared, "list": [shared, shared]},
