@@ -56,7 +56,7 @@ func subscriptObject(o *pickleproto.Object, key string) (any, error) {
 		return nil, keyError(key)
 	case "collections.deque":
 		return nil, typeError("sequence index must be integer, not 'str'")
-	case "builtins.range":
+	case "builtins.range", "__builtin__.xrange":
 		return nil, typeError("range indices must be integers or slices, not str")
 	case "array.array":
 		return nil, typeError("array indices must be integers")
@@ -268,7 +268,7 @@ func addOne(v any) (any, error) {
 	case float64:
 		return v + 1, nil
 	case *pickleproto.Complex:
-		return &pickleproto.Complex{Real: v.Real + 1, Imag: v.Imag}, nil
+		return &pickleproto.Complex{Real: v.Real + 1, Imag: v.Imag + 0}, nil // 1 is 1+0j, and so -0.0 becomes 0.0
 	case string, *pickleproto.List, pickleproto.Tuple:
 		name := typeName(v)
 		return nil, typeError(`can only concatenate %s (not "int") to %s`, name, name)

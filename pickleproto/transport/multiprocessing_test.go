@@ -66,7 +66,9 @@ func handshake(t *testing.T, tr transport.Transport, server bool, o transport.Op
 	a, b := net.Pipe()
 	defer b.Close()
 	var wg sync.WaitGroup
-	wg.Go(func() { peer(open(t, transport.Multiprocessing(transport.Auth{}), b, transport.Options{HandshakeTimeout: -1})) })
+	wg.Go(func() {
+		peer(open(t, transport.Multiprocessing(transport.Auth{}), b, transport.Options{HandshakeTimeout: -1}))
+	})
 	make := tr.Client
 	if server {
 		make = tr.Server
