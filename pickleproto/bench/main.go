@@ -29,7 +29,7 @@ type settings struct {
 func main() {
 	var s settings
 	flag.IntVar(&s.rounds, "rounds", 7, "rounds, of which the best counts")
-	flag.DurationVar(&s.window, "window", 60*time.Millisecond, "how long one measurement of a round takes")
+	flag.DurationVar(&s.window, "window", 100*time.Millisecond, "how long one measurement of a round takes")
 	flag.StringVar(&s.only, "only", "", "payloads to measure, with commas between; empty is all")
 	flag.StringVar(&s.payloads, "payloads", "../testdata/payloads.py", "the script that writes the payloads")
 	flag.BoolVar(&s.write, "write", false, "also put the tables into README.md and draw chart.svg")
