@@ -22,5 +22,5 @@ def test_cpythons_own_pickle_tests(programs, python, figure):
         assert not worse, "%d of %s's pickle tests\n%s" % (len(worse), label, "\n".join(worse))
         assert result["tests"] == result["passed"] + len(set(result["failed before"])), result
         assert result["tests"] > 80 and result["calls"] > 1000, result
-        figure("pickletester of %s: %d tests, %d echo calls, all as without the echo" % (
-            label, result["tests"], result["calls"]))
+        figure("pickletester of %s: %d tests, %d echo calls, %d of them refused by both" % (
+            label, result["tests"], result["calls"], result["refused"]))
