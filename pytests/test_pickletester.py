@@ -9,7 +9,7 @@ import harness
 
 
 def test_cpythons_own_pickle_tests(programs, python, figure):
-    server = programs.go_server("-handler", "echo", "-transport", "u32be", "-log-level", "error")
+    server = programs.go_server("-handler", "echo", "-transport", "u32be")
     for module in ([[], ["cPickle"]] if python.version < (3,) else [[]]):
         done = programs.run([python.executable, "-W", "ignore", os.path.join(harness.PEERS, "pickletests.py"),
                              server.port] + module, timeout=300)
