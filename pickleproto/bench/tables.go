@@ -41,14 +41,12 @@ func (b *bench) time(p payload, id string, gogc int) float64 {
 	return math.NaN()
 }
 
-func (b *bench) report(w io.Writer, machine string) error {
-	fmt.Fprintf(w, "%s.\n", machine)
+func (b *bench) report(w io.Writer) {
 	for _, t := range tables {
 		b.table(w, t)
 	}
 	b.bytes(w)
 	b.reasons(w)
-	return nil
 }
 
 func (b *bench) table(w io.Writer, t table) {
