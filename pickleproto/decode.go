@@ -42,10 +42,12 @@ type machine struct {
 	sparse    map[int]any // entries far beyond the end of memo
 	memoCount int         // entries, which is what MEMOIZE goes by
 
-	proto      int  // PROTO's argument; 0 without
-	frameEnd   int  // 0 outside of a frame
-	nested     int  // containers that were put into containers: a bound of the depth
-	sharing    bool // a container was fetched from the memo: the graph may be no tree
+	proto      int     // PROTO's argument; 0 without
+	frameEnd   int     // 0 outside of a frame
+	heights    []int32 // beside the stack: see height
+	highest    int32   // of all heights
+	nested     int     // containers that were put into containers
+	sharing    bool    // a container was fetched from the memo: the graph may be no tree
 	bufferNext int
 	names      nameSet   // module and attribute names of STACK_GLOBAL
 	globals    nameSet   // globals
@@ -124,11 +126,16 @@ func (m *machine) finish(err error) {
 	// No opcode pushes more than one item: that bounds what was ever written to the stack.
 	m.stack = emptied(m.stack, len(m.whole)+1)
 	m.memo = emptied(m.memo, len(m.memo))
+	if m.stack == nil {
+		m.heights = nil
+	} else {
+		clear(m.heights[:min(len(m.whole)+1, len(m.heights))])
+	}
 	if cap(m.marks) > pooledItems {
 		m.marks = nil
 	}
 	*m = machine{stack: m.stack, memo: m.memo, marks: m.marks[:0], deferred: m.deferred[:0],
-		intRun: m.intRun, floatRun: m.floatRun}
+		intRun: m.intRun, floatRun: m.floatRun, heights: m.heights}
 	machines.Put(m)
 }
 
@@ -158,7 +165,7 @@ func (m *machine) load() (v any, n int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if int64(m.nested) >= m.c.limits.Depth {
+	if int64(m.highest) > m.c.limits.Depth || m.sharing && int64(m.nested) >= m.c.limits.Depth {
 		if err := checkDepth(v, m.c.limits.Depth, m.sharing); err != nil {
 			return nil, 0, err
 		}
@@ -200,9 +207,12 @@ func (m *machine) grow(stack []any) []any {
 	if int64(len(stack)) >= m.c.limits.Stack {
 		panic(bail{&LimitError{Limit: "stack", Value: uint64(len(stack)) + 1, Max: uint64(m.c.limits.Stack), Offset: -1}})
 	}
-	m.charge(16 * (n - cap(stack)))
+	m.charge(20 * (n - cap(stack)))
 	s := make([]any, len(stack), n)
 	copy(s, stack)
+	heights := make([]int32, n)
+	copy(heights, m.heights)
+	m.heights = heights
 	return s
 }
 
@@ -210,7 +220,7 @@ func (m *machine) grow(stack []any) []any {
 func (m *machine) run() (any, int, error) {
 	data := m.whole
 	stack := m.stack[:0]
-	fence := 0
+	fence, top := 0, -1
 	i := 0
 	for {
 		if i >= len(data) {
@@ -311,8 +321,11 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.noMemo(i-1, n)
 			}
 			v := m.memo[n]
-			if typeWord(v) != typString && m.getOther(v) {
-				return nil, 0, m.noMemo(i-1, n)
+			if typeWord(v) != typString {
+				if same(v, unsetMemo) {
+					return nil, 0, m.noMemo(i-1, n)
+				}
+				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
 			i++
@@ -324,6 +337,9 @@ func (m *machine) run() (any, int, error) {
 			v, ok := m.get(n)
 			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
+			}
+			if typeWord(v) != typString {
+				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
 			i += 4
@@ -367,13 +383,34 @@ func (m *machine) run() (any, int, error) {
 			stack = append(stack, anyEmptyTuple)
 		case wire.OpEmptyList:
 			m.opAt = i - 1
-			stack = append(stack, m.list())
+			c := m.list()
+			top = len(stack)
+			m.heights[top] = 1
+			stack = append(stack, c)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(c)
+			}
 		case wire.OpEmptyDict:
 			m.opAt = i - 1
-			stack = append(stack, m.dict())
+			c := m.dict()
+			top = len(stack)
+			m.heights[top] = 1
+			stack = append(stack, c)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(c)
+			}
 		case wire.OpEmptySet:
 			m.opAt = i - 1
-			stack = append(stack, m.set())
+			c := m.set()
+			top = len(stack)
+			m.heights[top] = 1
+			stack = append(stack, c)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(c)
+			}
 		case wire.OpTuple1, wire.OpTuple2, wire.OpTuple3:
 			n := int(op-wire.OpTuple1) + 1
 			if len(stack)-fence < n {
@@ -385,9 +422,20 @@ func (m *machine) run() (any, int, error) {
 			for j := range t {
 				t[j] = stack[at+j]
 			}
-			m.nest(t)
+			h := int32(1)
+			if top >= at {
+				h += m.over(at, top)
+				m.highest = max(m.highest, h)
+			}
+			top = at
+			m.heights[at] = h
 			m.tupleEnd = i
-			stack = append(stack[:at], m.tuple(t))
+			v := m.tuple(t)
+			stack = append(stack[:at], v)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(v)
+			}
 		case wire.OpAppends, wire.OpSetItems, wire.OpAddItems:
 			// load_appends, load_setitems, load_additems.
 			if len(m.marks) == 0 {
@@ -417,6 +465,10 @@ func (m *machine) run() (any, int, error) {
 			if err := m.loadItems(op, stack[start-1], stack, start+done, fence); err != nil {
 				return nil, 0, err
 			}
+			if top >= start {
+				m.raise(start-1, m.over(start, top)+1)
+			}
+			top = start - 1
 			fence = below
 			m.marks = m.marks[:len(m.marks)-1]
 			stack = stack[:start]
@@ -433,9 +485,20 @@ func (m *machine) run() (any, int, error) {
 			} else {
 				t := m.anys(n)
 				copy(t, stack[fence:])
-				m.nest(t)
+				h := int32(1)
+				if top >= fence {
+					h += m.over(fence, top)
+					m.highest = max(m.highest, h)
+				}
+				top = fence
+				m.heights[fence] = h
 				m.tupleEnd = i
-				stack = append(stack[:fence], m.tuple(t))
+				v := m.tuple(t)
+				stack = append(stack[:fence], v)
+				if i < len(data) && data[i] == wire.OpMemoize {
+					i++
+					m.memoize(v)
+				}
 			}
 			fence = m.marks[len(m.marks)-1]
 			m.marks = m.marks[:len(m.marks)-1]
@@ -448,11 +511,17 @@ func (m *machine) run() (any, int, error) {
 				stack, fence = m.settle(stack, fence)
 			}
 			s := m.frozenSet()
-			m.nest(stack[fence:])
+			h := int32(1)
+			if top >= fence {
+				h += m.over(fence, top)
+				m.highest = max(m.highest, h)
+			}
 			if err := extendSet(&s.t, stack[fence:], &m.h, &m.arena); err != nil {
 				return nil, 0, m.keyError(i-1, err)
 			}
 			stack = append(stack[:fence], s)
+			top = fence
+			m.heights[fence] = h
 			fence = m.marks[len(m.marks)-1]
 			m.marks = m.marks[:len(m.marks)-1]
 		case wire.OpAppend:
@@ -465,6 +534,10 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			stack = stack[:n-1]
+			if top >= n-1 {
+				m.raise(n-2, m.over(n-1, top)+1)
+			}
+			top = n - 2
 		case wire.OpSetItem:
 			if len(stack)-fence < 3 {
 				return nil, 0, m.underflow(i - 1)
@@ -475,6 +548,10 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			stack = stack[:n-2]
+			if top >= n-2 {
+				m.raise(n-3, m.over(n-2, top)+1)
+			}
+			top = n - 3
 		case wire.OpStop:
 			if len(stack) <= fence {
 				return nil, 0, m.underflow(i - 1)
@@ -524,6 +601,7 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			i, stack, fence = n, m.stack, m.fence
+			top = m.settleHeights(stack, top)
 		}
 	}
 }
@@ -606,20 +684,50 @@ func validSurrogatePass(b []byte) bool {
 	return true
 }
 
-// nest counts the containers among the items of a new container.
-func (m *machine) nest(items []any) {
-	if len(items) > 64 {
-		m.nested++
-		return
+// The depth of what is decoded. As long as no container is fetched from the memo the graph is a
+// tree, and heights holds, for each container on the stack, how deep it nests: 0 for all else,
+// and above run's top. (With sharing, or when the highest is past the limit, checkDepth has the
+// last word.)
+
+// over returns the largest height of stack[at:], where a container takes items from, and
+// clears those heights, for the items leave the stack.
+func (m *machine) over(at, top int) (h int32) {
+	for _, x := range m.heights[at : top+1] {
+		h = max(h, x)
 	}
-	for _, v := range items {
-		switch typeWord(v) {
-		case typInt64, typString, typFloat64, typBool, typBytes, nil:
-		default:
-			m.nested++
-			return
+	clear(m.heights[at : top+1])
+	m.nested++
+	return h
+}
+
+// raise gives the container at stack index at the height h, if it is not higher already.
+func (m *machine) raise(at int, h int32) {
+	if h > m.heights[at] {
+		m.heights[at] = h
+		m.highest = max(m.highest, h)
+	}
+}
+
+// settleHeights brings heights up to date after a loadXxx, which may have taken any number of
+// items off the stack and pushed one.
+func (m *machine) settleHeights(stack []any, top int) int {
+	n := len(stack) - 1
+	switch {
+	case n < 0:
+		if top >= 0 {
+			clear(m.heights[:top+1])
 		}
+		return -1
+	case top >= n:
+		m.raise(n, m.over(n, top)+1)
+		return n
 	}
+	switch typeWord(stack[n]) {
+	case typInt64, typString, typFloat64, typBool, typBytes, typGlobal, nil:
+		return top
+	}
+	m.raise(n, 1)
+	return n
 }
 
 // The memo.
@@ -684,21 +792,21 @@ func (m *machine) put(n int, v any) {
 func (m *machine) get(n int) (v any, ok bool) {
 	if n < len(m.memo) {
 		v = m.memo[n]
-		return v, typeWord(v) == typString || !m.getOther(v)
+		return v, !same(v, unsetMemo)
 	}
 	v, ok = m.sparse[n]
-	return v, ok && !m.getOther(v)
+	return v, ok
 }
 
-// getOther notes that a value which is no str was fetched from the memo, and reports whether the
-// entry is unset.
-func (m *machine) getOther(v any) (isUnset bool) {
+// fetch notes that v, no str, was fetched from the memo to stack index at; it returns the new top.
+func (m *machine) fetch(v any, at, top int) int {
 	switch typeWord(v) {
 	case typInt64, typFloat64, typBytes, typGlobal, nil:
-	default:
-		m.sharing = true
+		return top
 	}
-	return same(v, unsetMemo)
+	m.sharing = true
+	m.raise(at, 1)
+	return at
 }
 
 func (m *machine) noMemo(i, n int) error {

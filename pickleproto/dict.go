@@ -40,8 +40,11 @@ func (t *keyTable) find(k any, h *hasher) (int, error) {
 		return -1, nil
 	}
 	if t.index == nil {
-		if s, ok := k.(string); ok {
-			return t.findSmallString(s, h)
+		switch k := k.(type) {
+		case string:
+			return t.findSmallString(k, h)
+		case int64:
+			return t.findSmallInt(k), nil
 		}
 		if _, _, err := h.hashCost(k); err != nil {
 			return -1, err
@@ -77,6 +80,19 @@ func (t *keyTable) findSmallString(s string, h *hasher) (int, error) {
 		}
 	}
 	return -1, nil
+}
+
+func (t *keyTable) findSmallInt(n int64) int {
+	for i, x := range t.keys {
+		if y, ok := x.(int64); ok {
+			if n == y {
+				return i
+			}
+		} else if typeWord(x) != typString && numbersEqual(x, n) {
+			return i
+		}
+	}
+	return -1
 }
 
 // probe looks for k with hash x in the index. It returns k's place, or -1 and the index slot

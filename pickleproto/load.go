@@ -707,7 +707,6 @@ func callable(v any) bool {
 }
 
 func (m *machine) newObject(how Construction, callable, args, kwargs any) *Object {
-	m.nested++
 	o := m.object()
 	o.How, o.Callable, o.Args, o.Kwargs = how, callable, args, kwargs
 	return o
@@ -883,7 +882,6 @@ func (m *machine) loadBinPersID(data []byte, i int) (int, error) {
 	id := m.stack[n]
 	m.stack = m.stack[:n]
 	m.charge(48)
-	m.nested++
 	return i, m.persistent(id)
 }
 
