@@ -134,9 +134,25 @@ func (m *machine) finish(err error) {
 	if cap(m.marks) > pooledItems {
 		m.marks = nil
 	}
-	*m = machine{stack: m.stack, memo: m.memo, marks: m.marks[:0], deferred: m.deferred[:0],
-		intRun: m.intRun, floatRun: m.floatRun, heights: m.heights}
+	m.forget()
 	machines.Put(m)
+}
+
+// forget drops what the message left, field by field: the machine is large.
+func (m *machine) forget() {
+	m.arena.forget()
+	m.h.cache = nil
+	m.c, m.whole = nil, nil
+	m.fence, m.marks, m.deferred = 0, m.marks[:0], m.deferred[:0]
+	if m.sparse != nil {
+		m.sparse = nil
+	}
+	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
+	m.sharing = false
+	m.bufferNext, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0
+	m.chars = [4]uint64{}
+	m.names.forget()
+	m.globals.forget()
 }
 
 // emptied clears the first n items that a slice has room for, or drops it when it has grown large.

@@ -17,13 +17,14 @@ import (
 
 // encoder is the state of one encoding; encoders are pooled.
 type encoder struct {
-	buf   []byte
-	proto int
-	bin   bool // protocol 1 or higher
-	c     *config
-	memo  memoTable
-	depth int64
-	h     hasher
+	buf     []byte
+	scratch []byte // where Marshal writes, to copy what it made when the size is known
+	proto   int
+	bin     bool // protocol 1 or higher
+	c       *config
+	memo    memoTable
+	depth   int64
+	h       hasher
 
 	frameStart int // offset of the current frame's header; -1 without
 	frameLimit int // the length of buf from which on a frame ends at the next opcode boundary
@@ -63,6 +64,9 @@ func newEncoder(dst []byte, c *config) (*encoder, error) {
 	}
 	e := encoders.Get().(*encoder)
 	e.buf, e.c, e.proto, e.bin = dst, c, c.protocol, c.protocol >= 1
+	if dst == nil {
+		e.buf = e.scratch[:0]
+	}
 	if c.memo != nil {
 		e.memo, e.names, e.globals = c.memo.table, c.memo.names, c.memo.globals
 		e.memoBase = e.memo.n
@@ -99,17 +103,32 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 	}
 	runtime.KeepAlive(root)
 	runtime.KeepAlive(e.keep)
-	out := e.buf
-	e.memo.reset()
-	clear(e.names)
-	clear(e.globals)
-	*e = encoder{memo: e.memo, names: e.names, globals: e.globals}
-	encoders.Put(e)
-	if err != nil {
-		return dst, err
+	out, scratch := e.buf, e.scratch
+	if dst == nil {
+		if cap(out) <= keepScratch {
+			scratch = out
+			out = append([]byte(nil), out...)
+		}
+		if err != nil {
+			out = nil
+		}
+	} else if err != nil {
+		out = dst
 	}
-	return out, nil
+	e.memo.reset()
+	if len(e.names) > 0 {
+		clear(e.names)
+	}
+	if len(e.globals) > 0 {
+		clear(e.globals)
+	}
+	*e = encoder{memo: e.memo, names: e.names, globals: e.globals, scratch: scratch}
+	encoders.Put(e)
+	return out, err
 }
+
+// keepScratch is how large a scratch buffer may get that a pooled encoder keeps.
+const keepScratch = 4 << 20
 
 // Frames. C starts one with the first write after the last has ended; there always is one, so
 // here it starts at once.

@@ -637,6 +637,11 @@ type nameSet struct {
 	many map[globalName]globalName
 }
 
+func (s *nameSet) forget() {
+	clear(s.few)
+	s.few, s.many = s.few[:0], nil
+}
+
 // add adds a pair, or returns the equal one that was added before.
 func (s *nameSet) add(m *machine, module, name string) (first globalName, again bool) {
 	key := globalName{module, name}
