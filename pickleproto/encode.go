@@ -29,7 +29,8 @@ type encoder struct {
 	frameStart int // offset of the current frame's header; -1 without
 	frameLimit int // the length of buf from which on a frame ends at the next opcode boundary
 
-	names    map[string]uint32     // module and attribute names by text
+	names    map[nameKey]uint32    // module and attribute names by text
+	shapes   [4]shapeMemo          // see saveShape
 	globals  map[globalName]uint32 // globals by name
 	visiting map[*Object]bool      // objects that contain themselves and are being written
 	memoBase int                   // entries of a kept memo
@@ -683,8 +684,6 @@ func (e *encoder) saveExtension(v Extension) error {
 	switch {
 	case v <= 0:
 		return &TypeError{Offset: -1, Msg: "extension code " + itoa(int64(v)) + " is out of range"}
-	case e.proto < 2:
-		return &TypeError{Offset: -1, Msg: "extension codes need protocol 2 or higher"}
 	case v <= 0xff:
 		e.buf = append(e.buf, wire.OpExt1, byte(v))
 	case v <= 0xffff:

@@ -580,6 +580,9 @@ func (m *machine) twoNames(data []byte, i int) (module, name string, next int, e
 	if err != nil {
 		return "", "", 0, err
 	}
+	if len(a) == 0 || len(b) == 0 {
+		return "", "", 0, m.fail(m.opAt, "empty module or attribute name")
+	}
 	if !validSurrogateFree(a) || !validSurrogateFree(b) {
 		return "", "", 0, m.fail(m.opAt, "invalid UTF-8 in a name")
 	}
@@ -684,20 +687,20 @@ func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
 	}
 	m.charge(64)
 	g := m.global(module, name)
-	if m.distinctName(module) {
+	if m.distinctName(module, "m") {
 		g.flags |= distinctModule
 	}
-	if m.distinctName(name) {
+	if m.distinctName(name, "") {
 		g.flags |= distinctName
 	}
 	m.stack = append(m.stack[:n], g)
 	return i, nil
 }
 
-// distinctName notes s as a module or attribute name and reports whether the same text has been
+// distinctName notes s as a module (kind "m") or attribute name and reports whether the same text has been
 // one before as another object, which the encoder, by value, would not write again.
-func (m *machine) distinctName(s string) bool {
-	first, again := m.names.add(m, s, "")
+func (m *machine) distinctName(s, kind string) bool {
+	first, again := m.names.add(m, s, kind)
 	return again && stringAddress(first.module) != stringAddress(s)
 }
 

@@ -9,7 +9,7 @@ type Memo struct {
 	count  int
 	// Writing: the table, and the values whose addresses it holds.
 	table   memoTable
-	names   map[string]uint32
+	names   map[nameKey]uint32
 	globals map[globalName]uint32
 	keep    []any
 }
