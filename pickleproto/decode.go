@@ -105,10 +105,16 @@ func (m *machine) start(data []byte, c *config) {
 	m.max = m.left
 	m.budget = c.budget
 	work := c.limits.workFor(len(data))
-	m.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, 1<<20))}
+	m.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, mostDepth)), memory: &m.arena}
 	if c.memo != nil {
-		m.memo, m.sparse, m.memoCount = c.memo.take()
+		m.memo, m.sparse, m.memoCount, m.nested = c.memo.take()
 	}
+	// The capacity of what a pooled machine brings along stands in for the limits, so that where
+	// there is room there is no limit to compare with. The stack may have one item too many: that
+	// is seen before the next opcode, and a pickle does not end without another.
+	m.stack = m.stack[:0:min(int64(cap(m.stack)), c.limits.Stack+1)]
+	m.marks = m.marks[:0:min(int64(cap(m.marks)), c.limits.Marks)]
+	m.memo = m.memo[:len(m.memo):max(int64(len(m.memo)), min(int64(cap(m.memo)), c.limits.Memo))]
 	m.arena.begin(len(data))
 }
 
@@ -116,7 +122,7 @@ func (m *machine) start(data []byte, c *config) {
 func (m *machine) finish(err error) {
 	if m.c.memo != nil {
 		if err == nil {
-			m.c.memo.put(m.memo, m.sparse, m.memoCount)
+			m.c.memo.put(m.memo, m.sparse, m.memoCount, m.nested)
 		}
 		m.memo = nil
 	}
@@ -183,7 +189,8 @@ func (m *machine) load() (v any, n int, err error) {
 	}
 	if int64(m.highest) > m.c.limits.Depth || m.sharing && int64(m.nested) >= m.c.limits.Depth {
 		if err := checkDepth(v, m.c.limits.Depth, m.sharing); err != nil {
-			return nil, 0, err
+			m.opAt = n - 1
+			panic(bail{err})
 		}
 	}
 	return v, n, nil
@@ -220,8 +227,11 @@ func (m *machine) underflow(i int) error {
 // grow makes room on the stack, charging what it adds.
 func (m *machine) grow(stack []any) []any {
 	n := max(2*cap(stack), 64)
-	if int64(len(stack)) >= m.c.limits.Stack {
-		panic(bail{&LimitError{Limit: "stack", Value: uint64(len(stack)) + 1, Max: uint64(m.c.limits.Stack), Offset: -1}})
+	if most := m.c.limits.Stack; int64(n) > most {
+		if int64(len(stack)) > most {
+			panic(bail{&LimitError{Limit: "stack", Value: uint64(len(stack)), Max: uint64(most), Offset: -1}})
+		}
+		n = int(most) + 1
 	}
 	m.charge(20 * (n - cap(stack)))
 	s := make([]any, len(stack), n)
@@ -332,15 +342,17 @@ func (m *machine) run() (any, int, error) {
 			if i >= len(data) {
 				return nil, 0, m.short(i - 1)
 			}
-			n := int(data[i]) // never a sparse entry: see put
-			if n >= len(m.memo) {
+			n := int(data[i])
+			if n < len(m.memo) && typeWord(m.memo[n]) == typString {
+				stack = append(stack, m.memo[n])
+				i++
+				continue
+			}
+			v, ok := m.get(n)
+			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
 			}
-			v := m.memo[n]
 			if typeWord(v) != typString {
-				if same(v, unsetMemo) {
-					return nil, 0, m.noMemo(i-1, n)
-				}
 				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
@@ -349,7 +361,7 @@ func (m *machine) run() (any, int, error) {
 			if len(data)-i < 4 {
 				return nil, 0, m.short(i - 1)
 			}
-			n := int(binary.LittleEndian.Uint32(data[i:]))
+			n := longIndex(data[i:])
 			v, ok := m.get(n)
 			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
@@ -377,7 +389,7 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.underflow(i - 1)
 			}
 			m.opAt = i - 1
-			m.put(int(binary.LittleEndian.Uint32(data[i:])), stack[len(stack)-1])
+			m.put(longIndex(data[i:]), stack[len(stack)-1])
 			i += 4
 		case wire.OpMark:
 			if n := len(stack) - 1; n >= fence && i < len(data) && typeWord(stack[n]) == typList {
@@ -765,12 +777,9 @@ func (m *machine) put(n int, v any) {
 		}
 		m.memo[n] = v
 		return
-	case n <= 2*len(m.memo)+1024:
-		if int64(n) >= m.c.limits.Memo {
-			break
-		}
+	case n <= 2*m.memoCount+1024 && int64(n) < m.c.limits.Memo:
 		if n >= cap(m.memo) {
-			size := max(2*cap(m.memo), n+1, 64)
+			size := int(min(int64(max(2*cap(m.memo), n+1, 64)), m.c.limits.Memo))
 			m.charge(16 * (size - cap(m.memo)))
 			s := make([]any, len(m.memo), size)
 			copy(s, m.memo)
@@ -792,15 +801,15 @@ func (m *machine) put(n int, v any) {
 		m.memoCount++
 		return
 	}
-	if int64(m.memoCount) >= m.c.limits.Memo {
-		panic(bail{&LimitError{Limit: "memo", Value: uint64(m.memoCount) + 1, Max: uint64(m.c.limits.Memo), Offset: -1}})
-	}
 	if m.sparse == nil {
 		m.sparse = make(map[int]any)
 	}
 	if _, ok := m.sparse[n]; !ok {
+		if int64(m.memoCount) >= m.c.limits.Memo {
+			panic(bail{&LimitError{Limit: "memo", Value: uint64(m.memoCount) + 1, Max: uint64(m.c.limits.Memo), Offset: -1}})
+		}
 		m.memoCount++
-		m.charge(48)
+		m.charge(64)
 	}
 	m.sparse[n] = v
 }

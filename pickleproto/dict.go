@@ -70,7 +70,11 @@ func (t *keyTable) find(k any, h *hasher) (int, error) {
 func (t *keyTable) findSmallString(s string, h *hasher) (int, error) {
 	for i, x := range t.keys {
 		if y, ok := x.(string); ok {
-			if s == y {
+			if len(s) >= longText {
+				if ok, err := h.sameText(s, y); ok || err != nil {
+					return i, err
+				}
+			} else if s == y {
 				return i, nil
 			}
 		} else if _, ok := x.(ByteString); ok {
@@ -112,7 +116,11 @@ func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, er
 		y := t.keys[i]
 		if a, ok := k.(string); ok {
 			if b, ok := y.(string); ok {
-				if a == b {
+				if len(a) >= longText {
+					if ok, err := h.sameText(a, b); ok || err != nil {
+						return i, slot, err
+					}
+				} else if a == b {
 					return i, slot, nil
 				}
 				continue
@@ -336,6 +344,9 @@ func (d *Dict) extend(pairs []any, h *hasher, a *arena) error {
 	}
 	if d.t != nil {
 		a.charge(n * 64)
+		if d.t.shared {
+			a.charge(16*len(d.t.keys) + 4*len(d.t.index) + 64)
+		}
 		for i := 0; i < len(pairs); i += 2 {
 			if err := d.set(pairs[i], pairs[i+1], h); err != nil {
 				return err

@@ -440,7 +440,7 @@ func (e *encoder) writeStr(s string, index uint32) error {
 		e.buf = append(append(e.buf, wire.OpShortBinUnicode, byte(n)), s...)
 	case !e.bin:
 		e.buf = append(appendRawUnicodeEscape(append(e.buf, wire.OpUnicode), s), '\n')
-	case n <= math.MaxUint32:
+	case uint64(n) <= math.MaxUint32:
 		e.write([]byte{wire.OpBinUnicode, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
 	case e.proto >= 4:
 		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinUnicode8}, uint64(n)), s)
@@ -486,7 +486,7 @@ func (e *encoder) writeBytes(s string) error {
 	switch {
 	case n < 256:
 		e.buf = append(append(e.buf, wire.OpShortBinBytes, byte(n)), s...)
-	case n <= math.MaxUint32:
+	case uint64(n) <= math.MaxUint32:
 		e.write([]byte{wire.OpBinBytes, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
 	case e.proto >= 4:
 		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinBytes8}, uint64(n)), s)
