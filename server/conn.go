@@ -134,7 +134,7 @@ func (c *conn) serve() {
 			more = false
 		}
 		if !more || s.Once {
-			c.linger(tc)
+			c.linger(tc, lingerTime)
 			return
 		}
 	}
@@ -236,14 +236,14 @@ func (c *conn) receiveFailed(tc transport.Conn, m transport.Message, err error) 
 	case err == io.EOF:
 		return
 	case errors.Is(err, transport.ErrInterrupted):
-		c.linger(tc)
+		c.linger(tc, nextGrace)
 		return
 	}
 	c.logEnd("bad message", err)
 	var timeout *transport.TimeoutError
 	idle := errors.As(err, &timeout) && timeout.Got == 0 && timeout.Waiting == "a message"
 	if s.CloseOnError || idle || isGone(err) {
-		c.linger(tc)
+		c.linger(tc, lingerTime)
 		return
 	}
 	buf := c.appendException(make([]byte, tc.Headroom(), 512), err, m.Protocol)
@@ -251,7 +251,7 @@ func (c *conn) receiveFailed(tc transport.Conn, m transport.Message, err error) 
 		return
 	}
 	c.trace(Event{Kind: Answered, Bytes: len(buf) - tc.Headroom(), Protocol: s.writes[m.Protocol], Err: err})
-	c.linger(tc)
+	c.linger(tc, lingerTime)
 }
 
 // isGone tells whether the peer, or the connection, is no more.
@@ -274,11 +274,11 @@ func (c *conn) logEnd(msg string, err error) {
 // linger half-closes and reads what the peer still sends, for a bounded time and amount: to close
 // while input is unread would make the kernel reset the connection, and the peer might lose the
 // answer that it has not read yet.
-func (c *conn) linger(tc transport.Conn) {
+func (c *conn) linger(tc transport.Conn, limit time.Duration) {
 	if err := tc.CloseWrite(); err != nil {
 		return
 	}
-	drain(c.nc, lingerTime, lingerBytes)
+	drain(c.nc, limit, lingerBytes)
 }
 
 const (
