@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 )
 
 //go:embed rounds.py
@@ -35,19 +37,16 @@ func startPython(ctx context.Context, path string) (*python, error) {
 	return p, p.cmd.Start()
 }
 
-// round returns the mean nanoseconds of one call, without and with freeing its result.
-func (p *python) round(what, file string, protocol int, seconds float64) (ns, freed float64, err error) {
+// round returns the mean nanoseconds of one call.
+func (p *python) round(what, file string, protocol int, seconds float64) (float64, error) {
 	if _, err := fmt.Fprintln(p.in, what, file, protocol, seconds); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	line, err := p.out.ReadString('\n')
-	if err == nil {
-		_, err = fmt.Sscan(line, &ns, &freed)
-	}
 	if err != nil {
-		err = fmt.Errorf("python: %w", err)
+		return 0, fmt.Errorf("python: %w", err)
 	}
-	return ns, freed, err
+	return strconv.ParseFloat(strings.TrimSpace(line), 64)
 }
 
 func (p *python) close() {
