@@ -20,6 +20,7 @@ type typePlan struct {
 	fieldPlans  []*typePlan // of fields.fields
 	size        int64       // bytes of one value
 	fast        fastFunc    // nil where only the machine will do; see typed.go
+	fastFields  []fastField // of a struct
 }
 
 type bindKind uint8
@@ -70,6 +71,11 @@ func planOf(t reflect.Type) *typePlan {
 	p := makePlan(t, making)
 	for _, q := range making {
 		q.fast = fastFor(q)
+	}
+	for _, q := range making {
+		if q.kind == bindStruct {
+			q.finishFast()
+		}
 	}
 	for t, q := range making {
 		planCache.LoadOrStore(t, q)

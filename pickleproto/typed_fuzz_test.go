@@ -1,0 +1,81 @@
+package pickleproto
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// fuzzTargets are the Go types that FuzzUnmarshalTyped unmarshals into.
+var fuzzTargets = []reflect.Type{
+	reflect.TypeFor[[]int64](), reflect.TypeFor[[]uint8](), reflect.TypeFor[[]int8](), reflect.TypeFor[[]float32](),
+	reflect.TypeFor[[]float64](), reflect.TypeFor[[]string](), reflect.TypeFor[map[string]int64](),
+	reflect.TypeFor[map[string]string](), reflect.TypeFor[map[int]any](), reflect.TypeFor[map[string][]int](),
+	reflect.TypeFor[user](), reflect.TypeFor[[]user](), reflect.TypeFor[[]*user](), reflect.TypeFor[map[string]*user](),
+	reflect.TypeFor[[][]int](), reflect.TypeFor[[2]float64](), reflect.TypeFor[[][2]any](), reflect.TypeFor[link](),
+	reflect.TypeFor[selfSlice](), reflect.TypeFor[map[int64]struct{}](), reflect.TypeFor[[]map[string]struct{}](),
+	reflect.TypeFor[struct {
+		A map[string]int
+		B struct {
+			C []string
+			D map[string]float64
+		}
+		F [3][]person
+		G *string
+	}](),
+}
+
+// The fast path, where it does not give up, gives just what the machine and the binder give; and
+// nothing panics.
+func FuzzUnmarshalTyped(f *testing.F) {
+	text, err := os.ReadFile("testdata/binding.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		data, err := hex.DecodeString(fields[2])
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(data) < 4096 {
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, opts := range [][]Option{nil, {WithDisallowUnknownFields(), WithRequireFields()}} {
+			for _, typ := range fuzzTargets {
+				c := newConfig(opts)
+				fast := reflect.New(typ).Elem()
+				n, ok := unmarshalFast(data, fast, planOf(typ), &c, false)
+				if !ok {
+					if !fast.IsZero() {
+						t.Errorf("%v: the target is not what it was", typ)
+					}
+					continue
+				}
+				x, used, err := decode(data, &c)
+				if err != nil {
+					t.Fatalf("%v: fast %v, machine: %v", typ, fast, err)
+				}
+				slow := reflect.New(typ).Elem()
+				if err := bindInto(slow, x, planOf(typ), data, &c); err != nil {
+					t.Fatalf("%v: fast %v, binder: %v", typ, fast, err)
+				}
+				if n != used {
+					t.Fatalf("%v: fast ends at %d, machine at %d", typ, n, used)
+				}
+				if a, b := fmt.Sprintf("%#v", fast), fmt.Sprintf("%#v", slow); a != b && !reflect.DeepEqual(fast.Interface(), slow.Interface()) {
+					t.Fatalf("%v: fast %v, binder %v", typ, fast, slow)
+				}
+			}
+		}
+		var v user
+		_ = Unmarshal(data, &v)
+		var m map[string]any
+		_ = Unmarshal(data, &m)
+	})
+}
