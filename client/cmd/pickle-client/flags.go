@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/pickleproto/thirdparty"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 )
 
@@ -152,11 +153,14 @@ func tlsConfig(ca, cert, key string) (*tls.Config, error) {
 	return cfg, nil
 }
 
-func codecNames() []string { return []string{"native"} }
+func codecNames() []string { return []string{"native", "thirdparty"} }
 
 func codecByName(name string) pickleproto.Codec {
-	if name == "native" {
+	switch name {
+	case "native":
 		return pickleproto.Native
+	case "thirdparty":
+		return thirdparty.Codec
 	}
 	return nil
 }

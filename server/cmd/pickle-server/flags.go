@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/pickleproto/thirdparty"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 	"github.com/picklebridge/picklebridge/server"
 )
@@ -213,11 +214,14 @@ func logger(w io.Writer, format, level string) (*slog.Logger, error) {
 	return nil, fmt.Errorf("-log-format is text or json, not %q", format)
 }
 
-func codecNames() []string { return []string{"native"} }
+func codecNames() []string { return []string{"native", "thirdparty"} }
 
 func codecByName(name string) pickleproto.Codec {
-	if name == "native" {
+	switch name {
+	case "native":
 		return pickleproto.Native
+	case "thirdparty":
+		return thirdparty.Codec
 	}
 	return nil
 }
