@@ -83,12 +83,13 @@ vuln:
 	elif echo "$$out" | grep -q '^exit status 3$$'; then echo "$$out"; exit 1; \
 	else echo "not run, its database cannot be reached:"; echo "$$out" | tail -n 3; fi
 
-bench: ## runs the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## prints the tables of pickleproto/bench: CPython, this codec, its peers
+	cd pickleproto/bench && $(GO) run . $(BENCHFLAGS)
 
 bench-once:
 	@echo "== each benchmark once"
 	@$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+	@cd pickleproto/bench && $(GO) vet ./... && $(GO) run . -rounds 1 -window 1ms >/dev/null
 
 fuzz: ## runs each fuzz target for FUZZTIME (10s)
 	@for package in $$($(GO) list ./...); do \

@@ -265,3 +265,21 @@ func (a *arena) begin(n int) {
 	s := new(starter)
 	a.cells, a.strs, a.lists, a.dicts, a.tables = s.cells[:], s.strs[:], s.lists[:], s.dicts[:], s.tables[:]
 }
+
+// forget lets go of the slabs.
+func (a *arena) forget() {
+	a.cells, a.strs, a.lists, a.dicts, a.tables = nil, nil, nil, nil, nil
+	a.nCells, a.nStrs, a.nLists, a.nDicts, a.nTables = 0, 0, 0, 0, 0
+	if a.ints != nil || a.floats != nil || a.tuples != nil {
+		a.ints, a.floats, a.tuples = nil, nil, nil
+		a.nInts, a.nFloats, a.nTuples = 0, 0, 0
+	}
+	if a.objects != nil || a.opsSlab != nil || a.sets != nil || a.frozen != nil {
+		a.objects, a.opsSlab, a.sets, a.frozen = nil, nil, nil, nil
+		a.nObjects, a.nOps = 0, 0
+	}
+	a.text, a.textBase, a.budget, a.taken = "", 0, nil, 0
+	if a.shapes.used {
+		a.shapes = shapeCache{}
+	}
+}

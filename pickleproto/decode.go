@@ -42,10 +42,12 @@ type machine struct {
 	sparse    map[int]any // entries far beyond the end of memo
 	memoCount int         // entries, which is what MEMOIZE goes by
 
-	proto      int  // PROTO's argument; 0 without
-	frameEnd   int  // 0 outside of a frame
-	nested     int  // containers that were put into containers: a bound of the depth
-	sharing    bool // a container was fetched from the memo: the graph may be no tree
+	proto      int     // PROTO's argument; 0 without
+	frameEnd   int     // 0 outside of a frame
+	heights    []int32 // beside the stack: see height
+	highest    int32   // of all heights
+	nested     int     // containers that were put into containers
+	sharing    bool    // a container was fetched from the memo: the graph may be no tree
 	bufferNext int
 	names      nameSet   // module and attribute names of STACK_GLOBAL
 	globals    nameSet   // globals
@@ -103,10 +105,16 @@ func (m *machine) start(data []byte, c *config) {
 	m.max = m.left
 	m.budget = c.budget
 	work := c.limits.workFor(len(data))
-	m.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, 1<<20))}
+	m.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, mostDepth)), memory: &m.arena}
 	if c.memo != nil {
-		m.memo, m.sparse, m.memoCount = c.memo.take()
+		m.memo, m.sparse, m.memoCount, m.nested = c.memo.take()
 	}
+	// The capacity of what a pooled machine brings along stands in for the limits, so that where
+	// there is room there is no limit to compare with. The stack may have one item too many: that
+	// is seen before the next opcode, and a pickle does not end without another.
+	m.stack = m.stack[:0:min(int64(cap(m.stack)), c.limits.Stack+1)]
+	m.marks = m.marks[:0:min(int64(cap(m.marks)), c.limits.Marks)]
+	m.memo = m.memo[:len(m.memo):max(int64(len(m.memo)), min(int64(cap(m.memo)), c.limits.Memo))]
 	m.arena.begin(len(data))
 }
 
@@ -114,7 +122,7 @@ func (m *machine) start(data []byte, c *config) {
 func (m *machine) finish(err error) {
 	if m.c.memo != nil {
 		if err == nil {
-			m.c.memo.put(m.memo, m.sparse, m.memoCount)
+			m.c.memo.put(m.memo, m.sparse, m.memoCount, m.nested)
 		}
 		m.memo = nil
 	}
@@ -124,12 +132,33 @@ func (m *machine) finish(err error) {
 	// No opcode pushes more than one item: that bounds what was ever written to the stack.
 	m.stack = emptied(m.stack, len(m.whole)+1)
 	m.memo = emptied(m.memo, len(m.memo))
+	if m.stack == nil {
+		m.heights = nil
+	} else {
+		clear(m.heights[:min(len(m.whole)+1, len(m.heights))])
+	}
 	if cap(m.marks) > pooledItems {
 		m.marks = nil
 	}
-	*m = machine{stack: m.stack, memo: m.memo, marks: m.marks[:0], deferred: m.deferred[:0],
-		intRun: m.intRun, floatRun: m.floatRun}
+	m.forget()
 	machines.Put(m)
+}
+
+// forget drops what the message left, field by field: the machine is large.
+func (m *machine) forget() {
+	m.arena.forget()
+	m.h.cache = nil
+	m.c, m.whole = nil, nil
+	m.fence, m.marks, m.deferred = 0, m.marks[:0], m.deferred[:0]
+	if m.sparse != nil {
+		m.sparse = nil
+	}
+	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
+	m.sharing = false
+	m.bufferNext, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0
+	m.chars = [4]uint64{}
+	m.names.forget()
+	m.globals.forget()
 }
 
 // emptied clears the first n items that a slice has room for, or drops it when it has grown large.
@@ -158,9 +187,10 @@ func (m *machine) load() (v any, n int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if int64(m.nested) >= m.c.limits.Depth {
+	if int64(m.highest) > m.c.limits.Depth || m.sharing && int64(m.nested) >= m.c.limits.Depth {
 		if err := checkDepth(v, m.c.limits.Depth, m.sharing); err != nil {
-			return nil, 0, err
+			m.opAt = n - 1
+			panic(bail{err})
 		}
 	}
 	return v, n, nil
@@ -197,12 +227,18 @@ func (m *machine) underflow(i int) error {
 // grow makes room on the stack, charging what it adds.
 func (m *machine) grow(stack []any) []any {
 	n := max(2*cap(stack), 64)
-	if int64(len(stack)) >= m.c.limits.Stack {
-		panic(bail{&LimitError{Limit: "stack", Value: uint64(len(stack)) + 1, Max: uint64(m.c.limits.Stack), Offset: -1}})
+	if most := m.c.limits.Stack; int64(n) > most {
+		if int64(len(stack)) > most {
+			panic(bail{&LimitError{Limit: "stack", Value: uint64(len(stack)), Max: uint64(most), Offset: -1}})
+		}
+		n = int(most) + 1
 	}
-	m.charge(16 * (n - cap(stack)))
+	m.charge(20 * (n - cap(stack)))
 	s := make([]any, len(stack), n)
 	copy(s, stack)
+	heights := make([]int32, n)
+	copy(heights, m.heights)
+	m.heights = heights
 	return s
 }
 
@@ -210,7 +246,7 @@ func (m *machine) grow(stack []any) []any {
 func (m *machine) run() (any, int, error) {
 	data := m.whole
 	stack := m.stack[:0]
-	fence := 0
+	fence, top := 0, -1
 	i := 0
 	for {
 		if i >= len(data) {
@@ -306,13 +342,18 @@ func (m *machine) run() (any, int, error) {
 			if i >= len(data) {
 				return nil, 0, m.short(i - 1)
 			}
-			n := int(data[i]) // never a sparse entry: see put
-			if n >= len(m.memo) {
+			n := int(data[i])
+			if n < len(m.memo) && typeWord(m.memo[n]) == typString {
+				stack = append(stack, m.memo[n])
+				i++
+				continue
+			}
+			v, ok := m.get(n)
+			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
 			}
-			v := m.memo[n]
-			if typeWord(v) != typString && m.getOther(v) {
-				return nil, 0, m.noMemo(i-1, n)
+			if typeWord(v) != typString {
+				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
 			i++
@@ -320,10 +361,13 @@ func (m *machine) run() (any, int, error) {
 			if len(data)-i < 4 {
 				return nil, 0, m.short(i - 1)
 			}
-			n := int(binary.LittleEndian.Uint32(data[i:]))
+			n := longIndex(data[i:])
 			v, ok := m.get(n)
 			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
+			}
+			if typeWord(v) != typString {
+				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
 			i += 4
@@ -345,7 +389,7 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.underflow(i - 1)
 			}
 			m.opAt = i - 1
-			m.put(int(binary.LittleEndian.Uint32(data[i:])), stack[len(stack)-1])
+			m.put(longIndex(data[i:]), stack[len(stack)-1])
 			i += 4
 		case wire.OpMark:
 			if n := len(stack) - 1; n >= fence && i < len(data) && typeWord(stack[n]) == typList {
@@ -367,13 +411,34 @@ func (m *machine) run() (any, int, error) {
 			stack = append(stack, anyEmptyTuple)
 		case wire.OpEmptyList:
 			m.opAt = i - 1
-			stack = append(stack, m.list())
+			c := m.list()
+			top = len(stack)
+			m.heights[top] = 1
+			stack = append(stack, c)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(c)
+			}
 		case wire.OpEmptyDict:
 			m.opAt = i - 1
-			stack = append(stack, m.dict())
+			c := m.dict()
+			top = len(stack)
+			m.heights[top] = 1
+			stack = append(stack, c)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(c)
+			}
 		case wire.OpEmptySet:
 			m.opAt = i - 1
-			stack = append(stack, m.set())
+			c := m.set()
+			top = len(stack)
+			m.heights[top] = 1
+			stack = append(stack, c)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(c)
+			}
 		case wire.OpTuple1, wire.OpTuple2, wire.OpTuple3:
 			n := int(op-wire.OpTuple1) + 1
 			if len(stack)-fence < n {
@@ -385,9 +450,20 @@ func (m *machine) run() (any, int, error) {
 			for j := range t {
 				t[j] = stack[at+j]
 			}
-			m.nest(t)
+			h := int32(1)
+			if top >= at {
+				h += m.over(at, top)
+				m.highest = max(m.highest, h)
+			}
+			top = at
+			m.heights[at] = h
 			m.tupleEnd = i
-			stack = append(stack[:at], m.tuple(t))
+			v := m.tuple(t)
+			stack = append(stack[:at], v)
+			if i < len(data) && data[i] == wire.OpMemoize {
+				i++
+				m.memoize(v)
+			}
 		case wire.OpAppends, wire.OpSetItems, wire.OpAddItems:
 			// load_appends, load_setitems, load_additems.
 			if len(m.marks) == 0 {
@@ -417,6 +493,10 @@ func (m *machine) run() (any, int, error) {
 			if err := m.loadItems(op, stack[start-1], stack, start+done, fence); err != nil {
 				return nil, 0, err
 			}
+			if top >= start {
+				m.raise(start-1, m.over(start, top)+1)
+			}
+			top = start - 1
 			fence = below
 			m.marks = m.marks[:len(m.marks)-1]
 			stack = stack[:start]
@@ -433,9 +513,20 @@ func (m *machine) run() (any, int, error) {
 			} else {
 				t := m.anys(n)
 				copy(t, stack[fence:])
-				m.nest(t)
+				h := int32(1)
+				if top >= fence {
+					h += m.over(fence, top)
+					m.highest = max(m.highest, h)
+				}
+				top = fence
+				m.heights[fence] = h
 				m.tupleEnd = i
-				stack = append(stack[:fence], m.tuple(t))
+				v := m.tuple(t)
+				stack = append(stack[:fence], v)
+				if i < len(data) && data[i] == wire.OpMemoize {
+					i++
+					m.memoize(v)
+				}
 			}
 			fence = m.marks[len(m.marks)-1]
 			m.marks = m.marks[:len(m.marks)-1]
@@ -448,11 +539,17 @@ func (m *machine) run() (any, int, error) {
 				stack, fence = m.settle(stack, fence)
 			}
 			s := m.frozenSet()
-			m.nest(stack[fence:])
+			h := int32(1)
+			if top >= fence {
+				h += m.over(fence, top)
+				m.highest = max(m.highest, h)
+			}
 			if err := extendSet(&s.t, stack[fence:], &m.h, &m.arena); err != nil {
 				return nil, 0, m.keyError(i-1, err)
 			}
 			stack = append(stack[:fence], s)
+			top = fence
+			m.heights[fence] = h
 			fence = m.marks[len(m.marks)-1]
 			m.marks = m.marks[:len(m.marks)-1]
 		case wire.OpAppend:
@@ -465,6 +562,10 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			stack = stack[:n-1]
+			if top >= n-1 {
+				m.raise(n-2, m.over(n-1, top)+1)
+			}
+			top = n - 2
 		case wire.OpSetItem:
 			if len(stack)-fence < 3 {
 				return nil, 0, m.underflow(i - 1)
@@ -475,6 +576,10 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			stack = stack[:n-2]
+			if top >= n-2 {
+				m.raise(n-3, m.over(n-2, top)+1)
+			}
+			top = n - 3
 		case wire.OpStop:
 			if len(stack) <= fence {
 				return nil, 0, m.underflow(i - 1)
@@ -524,6 +629,7 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			i, stack, fence = n, m.stack, m.fence
+			top = m.settleHeights(stack, top)
 		}
 	}
 }
@@ -606,20 +712,50 @@ func validSurrogatePass(b []byte) bool {
 	return true
 }
 
-// nest counts the containers among the items of a new container.
-func (m *machine) nest(items []any) {
-	if len(items) > 64 {
-		m.nested++
-		return
+// The depth of what is decoded. As long as no container is fetched from the memo the graph is a
+// tree, and heights holds, for each container on the stack, how deep it nests: 0 for all else,
+// and above run's top. (With sharing, or when the highest is past the limit, checkDepth has the
+// last word.)
+
+// over returns the largest height of stack[at:], where a container takes items from, and
+// clears those heights, for the items leave the stack.
+func (m *machine) over(at, top int) (h int32) {
+	for _, x := range m.heights[at : top+1] {
+		h = max(h, x)
 	}
-	for _, v := range items {
-		switch typeWord(v) {
-		case typInt64, typString, typFloat64, typBool, typBytes, nil:
-		default:
-			m.nested++
-			return
+	clear(m.heights[at : top+1])
+	m.nested++
+	return h
+}
+
+// raise gives the container at stack index at the height h, if it is not higher already.
+func (m *machine) raise(at int, h int32) {
+	if h > m.heights[at] {
+		m.heights[at] = h
+		m.highest = max(m.highest, h)
+	}
+}
+
+// settleHeights brings heights up to date after a loadXxx, which may have taken any number of
+// items off the stack and pushed one.
+func (m *machine) settleHeights(stack []any, top int) int {
+	n := len(stack) - 1
+	switch {
+	case n < 0:
+		if top >= 0 {
+			clear(m.heights[:top+1])
 		}
+		return -1
+	case top >= n:
+		m.raise(n, m.over(n, top)+1)
+		return n
 	}
+	switch typeWord(stack[n]) {
+	case typInt64, typString, typFloat64, typBool, typBytes, typGlobal, nil:
+		return top
+	}
+	m.raise(n, 1)
+	return n
 }
 
 // The memo.
@@ -641,12 +777,9 @@ func (m *machine) put(n int, v any) {
 		}
 		m.memo[n] = v
 		return
-	case n <= 2*len(m.memo)+1024:
-		if int64(n) >= m.c.limits.Memo {
-			break
-		}
+	case n <= 2*m.memoCount+1024 && int64(n) < m.c.limits.Memo:
 		if n >= cap(m.memo) {
-			size := max(2*cap(m.memo), n+1, 64)
+			size := int(min(int64(max(2*cap(m.memo), n+1, 64)), m.c.limits.Memo))
 			m.charge(16 * (size - cap(m.memo)))
 			s := make([]any, len(m.memo), size)
 			copy(s, m.memo)
@@ -668,15 +801,15 @@ func (m *machine) put(n int, v any) {
 		m.memoCount++
 		return
 	}
-	if int64(m.memoCount) >= m.c.limits.Memo {
-		panic(bail{&LimitError{Limit: "memo", Value: uint64(m.memoCount) + 1, Max: uint64(m.c.limits.Memo), Offset: -1}})
-	}
 	if m.sparse == nil {
 		m.sparse = make(map[int]any)
 	}
 	if _, ok := m.sparse[n]; !ok {
+		if int64(m.memoCount) >= m.c.limits.Memo {
+			panic(bail{&LimitError{Limit: "memo", Value: uint64(m.memoCount) + 1, Max: uint64(m.c.limits.Memo), Offset: -1}})
+		}
 		m.memoCount++
-		m.charge(48)
+		m.charge(64)
 	}
 	m.sparse[n] = v
 }
@@ -684,21 +817,21 @@ func (m *machine) put(n int, v any) {
 func (m *machine) get(n int) (v any, ok bool) {
 	if n < len(m.memo) {
 		v = m.memo[n]
-		return v, typeWord(v) == typString || !m.getOther(v)
+		return v, !same(v, unsetMemo)
 	}
 	v, ok = m.sparse[n]
-	return v, ok && !m.getOther(v)
+	return v, ok
 }
 
-// getOther notes that a value which is no str was fetched from the memo, and reports whether the
-// entry is unset.
-func (m *machine) getOther(v any) (isUnset bool) {
+// fetch notes that v, no str, was fetched from the memo to stack index at; it returns the new top.
+func (m *machine) fetch(v any, at, top int) int {
 	switch typeWord(v) {
 	case typInt64, typFloat64, typBytes, typGlobal, nil:
-	default:
-		m.sharing = true
+		return top
 	}
-	return same(v, unsetMemo)
+	m.sharing = true
+	m.raise(at, 1)
+	return at
 }
 
 func (m *machine) noMemo(i, n int) error {

@@ -60,6 +60,7 @@ func (m *machine) settle(stack []any, fence int) ([]any, int) {
 		return stack, fence
 	}
 	m.flush(k, stack, fence)
+	m.sharing = true // the heights of what moves are lost: checkDepth looks again
 	start := m.deferred[k].start
 	m.deferred = m.deferred[:k]
 	return append(stack[:start], stack[fence:]...), start
@@ -136,7 +137,6 @@ func (m *machine) loadItems(op byte, target any, stack []any, from, fence int) e
 
 // add adds items to container c.
 func (m *machine) add(c any, items []any) error {
-	m.nest(items)
 	switch c := c.(type) {
 	case *List:
 		c.unpack()
@@ -170,7 +170,6 @@ func (m *machine) operate(o *Object, kind OpKind, items []any) {
 	if len(items) == 0 {
 		return
 	}
-	m.nest(items)
 	if n := len(o.Ops); n > 0 && o.Ops[n-1].Kind == kind && kind <= OpAddItems {
 		last := &o.Ops[n-1]
 		m.charge(32 * len(items))

@@ -40,8 +40,11 @@ func (t *keyTable) find(k any, h *hasher) (int, error) {
 		return -1, nil
 	}
 	if t.index == nil {
-		if s, ok := k.(string); ok {
-			return t.findSmallString(s, h)
+		switch k := k.(type) {
+		case string:
+			return t.findSmallString(k, h)
+		case int64:
+			return t.findSmallInt(k), nil
 		}
 		if _, _, err := h.hashCost(k); err != nil {
 			return -1, err
@@ -67,7 +70,11 @@ func (t *keyTable) find(k any, h *hasher) (int, error) {
 func (t *keyTable) findSmallString(s string, h *hasher) (int, error) {
 	for i, x := range t.keys {
 		if y, ok := x.(string); ok {
-			if s == y {
+			if len(s) >= longText {
+				if ok, err := h.sameText(s, y); ok || err != nil {
+					return i, err
+				}
+			} else if s == y {
 				return i, nil
 			}
 		} else if _, ok := x.(ByteString); ok {
@@ -77,6 +84,19 @@ func (t *keyTable) findSmallString(s string, h *hasher) (int, error) {
 		}
 	}
 	return -1, nil
+}
+
+func (t *keyTable) findSmallInt(n int64) int {
+	for i, x := range t.keys {
+		if y, ok := x.(int64); ok {
+			if n == y {
+				return i
+			}
+		} else if typeWord(x) != typString && numbersEqual(x, n) {
+			return i
+		}
+	}
+	return -1
 }
 
 // probe looks for k with hash x in the index. It returns k's place, or -1 and the index slot
@@ -96,7 +116,11 @@ func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, er
 		y := t.keys[i]
 		if a, ok := k.(string); ok {
 			if b, ok := y.(string); ok {
-				if a == b {
+				if len(a) >= longText {
+					if ok, err := h.sameText(a, b); ok || err != nil {
+						return i, slot, err
+					}
+				} else if a == b {
 					return i, slot, nil
 				}
 				continue
@@ -320,6 +344,9 @@ func (d *Dict) extend(pairs []any, h *hasher, a *arena) error {
 	}
 	if d.t != nil {
 		a.charge(n * 64)
+		if d.t.shared {
+			a.charge(16*len(d.t.keys) + 4*len(d.t.index) + 64)
+		}
 		for i := 0; i < len(pairs); i += 2 {
 			if err := d.set(pairs[i], pairs[i+1], h); err != nil {
 				return err

@@ -17,18 +17,20 @@ import (
 
 // encoder is the state of one encoding; encoders are pooled.
 type encoder struct {
-	buf   []byte
-	proto int
-	bin   bool // protocol 1 or higher
-	c     *config
-	memo  memoTable
-	depth int64
-	h     hasher
+	buf     []byte
+	scratch []byte // where Marshal writes, to copy what it made when the size is known
+	proto   int
+	bin     bool // protocol 1 or higher
+	c       *config
+	memo    memoTable
+	depth   int64
+	h       hasher
 
 	frameStart int // offset of the current frame's header; -1 without
 	frameLimit int // the length of buf from which on a frame ends at the next opcode boundary
 
-	names    map[string]uint32     // module and attribute names by text
+	names    map[nameKey]uint32    // module and attribute names by text
+	shapes   [4]shapeMemo          // see saveShape
 	globals  map[globalName]uint32 // globals by name
 	visiting map[*Object]bool      // objects that contain themselves and are being written
 	memoBase int                   // entries of a kept memo
@@ -63,6 +65,9 @@ func newEncoder(dst []byte, c *config) (*encoder, error) {
 	}
 	e := encoders.Get().(*encoder)
 	e.buf, e.c, e.proto, e.bin = dst, c, c.protocol, c.protocol >= 1
+	if dst == nil {
+		e.buf = e.scratch[:0]
+	}
 	if c.memo != nil {
 		e.memo, e.names, e.globals = c.memo.table, c.memo.names, c.memo.globals
 		e.memoBase = e.memo.n
@@ -99,17 +104,32 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 	}
 	runtime.KeepAlive(root)
 	runtime.KeepAlive(e.keep)
-	out := e.buf
-	e.memo.reset()
-	clear(e.names)
-	clear(e.globals)
-	*e = encoder{memo: e.memo, names: e.names, globals: e.globals}
-	encoders.Put(e)
-	if err != nil {
-		return dst, err
+	out, scratch := e.buf, e.scratch
+	if dst == nil {
+		if cap(out) <= keepScratch {
+			scratch = out
+			out = append([]byte(nil), out...)
+		}
+		if err != nil {
+			out = nil
+		}
+	} else if err != nil {
+		out = dst
 	}
-	return out, nil
+	e.memo.reset()
+	if len(e.names) > 0 {
+		clear(e.names)
+	}
+	if len(e.globals) > 0 {
+		clear(e.globals)
+	}
+	*e = encoder{memo: e.memo, names: e.names, globals: e.globals, scratch: scratch}
+	encoders.Put(e)
+	return out, err
 }
+
+// keepScratch is how large a scratch buffer may get that a pooled encoder keeps.
+const keepScratch = 4 << 20
 
 // Frames. C starts one with the first write after the last has ended; there always is one, so
 // here it starts at once.
@@ -420,7 +440,7 @@ func (e *encoder) writeStr(s string, index uint32) error {
 		e.buf = append(append(e.buf, wire.OpShortBinUnicode, byte(n)), s...)
 	case !e.bin:
 		e.buf = append(appendRawUnicodeEscape(append(e.buf, wire.OpUnicode), s), '\n')
-	case n <= math.MaxUint32:
+	case uint64(n) <= math.MaxUint32:
 		e.write([]byte{wire.OpBinUnicode, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
 	case e.proto >= 4:
 		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinUnicode8}, uint64(n)), s)
@@ -466,7 +486,7 @@ func (e *encoder) writeBytes(s string) error {
 	switch {
 	case n < 256:
 		e.buf = append(append(e.buf, wire.OpShortBinBytes, byte(n)), s...)
-	case n <= math.MaxUint32:
+	case uint64(n) <= math.MaxUint32:
 		e.write([]byte{wire.OpBinBytes, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
 	case e.proto >= 4:
 		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinBytes8}, uint64(n)), s)
@@ -664,8 +684,6 @@ func (e *encoder) saveExtension(v Extension) error {
 	switch {
 	case v <= 0:
 		return &TypeError{Offset: -1, Msg: "extension code " + itoa(int64(v)) + " is out of range"}
-	case e.proto < 2:
-		return &TypeError{Offset: -1, Msg: "extension codes need protocol 2 or higher"}
 	case v <= 0xff:
 		e.buf = append(e.buf, wire.OpExt1, byte(v))
 	case v <= 0xffff:

@@ -42,9 +42,22 @@ type hasher struct {
 	max   int64 // steps that a single key may cost Python, which caches no tuple's hash
 	depth int   // levels left
 	// cache holds the hashes of tuples and frozensets, so that a tuple which contains the same
-	// tuple twice, 60 levels deep, costs 60 steps and not 2**60.
+	// tuple twice, 60 levels deep, costs 60 steps and not 2**60; and those of long texts, which
+	// two bytes of a pickle fetch from the memo again.
 	cache map[identity]cachedHash
+	// memory is what the cache is charged against; nil outside of decoding.
+	memory *arena
 }
+
+// A text of longText bytes or more is hashed once, and costs a step of work for each longUnit
+// bytes that are hashed or compared. Shorter ones are done before a map would have been asked.
+const (
+	longText = 512
+	longUnit = 32
+)
+
+// cachedEntry is about what an entry of a hasher's cache takes.
+const cachedEntry = 112
 
 type identity struct {
 	address uintptr
@@ -54,6 +67,7 @@ type identity struct {
 type cachedHash struct {
 	hash uint64
 	cost int64 // steps that Python needs
+	keep any   // what lies at the address, lest something else come to lie there
 }
 
 func newHasher() hasher {
@@ -69,6 +83,10 @@ func (h *hasher) hash(v any) (uint64, error) {
 func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 	switch v := key.(type) {
 	case string:
+		if len(v) >= longText {
+			x, err := h.hashLong(v)
+			return x, 1, err
+		}
 		return maphash.String(hashSeed, v), 1, nil
 	case int64:
 		return mix(uint64(v)), 1, nil
@@ -84,8 +102,16 @@ func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 	case float64:
 		return hashFloat(v, uint64(uintptr(dataPointer(key)))), 1, nil
 	case Bytes:
+		if len(v) >= longText {
+			x, err := h.hashLong(string(v))
+			return x ^ 0x6279746573, 1, err
+		}
 		return maphash.String(hashSeed, string(v)) ^ 0x6279746573, 1, nil
 	case ByteString:
+		if len(v) >= longText {
+			x, err := h.hashLong(string(v)) // the one hash for all, which is right for ASCII
+			return x, 1, err
+		}
 		if isASCII(string(v)) {
 			return maphash.String(hashSeed, string(v)), 1, nil
 		}
@@ -95,7 +121,11 @@ func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 	case Int:
 		return mix(uint64(v)), 1, nil
 	case *big.Int:
-		return hashBig(v), 1 + int64(v.BitLen()>>6), nil
+		words := int64(v.BitLen() >> 6)
+		if h.work -= words; h.work < 0 {
+			return 0, 0, errWork
+		}
+		return hashBig(v), 1 + words, nil
 	case *Complex:
 		x := hashFloat(v.Real, uint64(uintptr(dataPointer(v))))
 		if v.Imag != 0 {
@@ -105,6 +135,7 @@ func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 	case *FrozenSet:
 		return h.hashFrozenSet(v)
 	case Global:
+		h.work -= int64(len(v.Module)+len(v.Name)) / longUnit
 		return maphash.String(hashSeed, v.Module) ^ bits.RotateLeft64(maphash.String(hashSeed, v.Name), 9), 1, nil
 	case Extension:
 		return mix(uint64(v)) ^ 0x657874, 1, nil
@@ -119,6 +150,33 @@ func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 	}
 	// An instance, by identity.
 	return mix(uint64(uintptr(dataPointer(key)))), 1, nil
+}
+
+// hashLong hashes a long text, once for each that lies somewhere else.
+func (h *hasher) hashLong(s string) (uint64, error) {
+	id := identity{stringAddress(s), len(s)}
+	if c, ok := h.cache[id]; ok {
+		return c.hash, nil
+	}
+	if h.work -= int64(len(s) / longUnit); h.work < 0 {
+		return 0, errWork
+	}
+	x := maphash.String(hashSeed, s)
+	h.remember(id, x, 1, s)
+	return x, nil
+}
+
+// sameText compares two texts of one length.
+func (h *hasher) sameText(x, y string) (bool, error) {
+	if len(x) != len(y) {
+		return false, nil
+	}
+	if len(x) >= longText && stringAddress(x) != stringAddress(y) {
+		if h.work -= int64(len(x) / longUnit); h.work < 0 {
+			return false, errWork
+		}
+	}
+	return x == y, nil
 }
 
 // hashFloat hashes integral floats as the int they equal. No NaN equals another, so each is
@@ -189,8 +247,6 @@ func (h *hasher) hashTuple(t Tuple) (x uint64, cost int64, err error) {
 		switch e := t[i].(type) {
 		case int64:
 			y = mix(uint64(e))
-		case string:
-			y = maphash.String(hashSeed, e)
 		case float64:
 			y = hashFloat(e, uint64(uintptr(dataPointer(t[i]))))
 		default:
@@ -204,7 +260,7 @@ func (h *hasher) hashTuple(t Tuple) (x uint64, cost int64, err error) {
 		}
 	}
 	if nested {
-		h.remember(id, x, cost)
+		h.remember(id, x, cost, t)
 	}
 	return x, cost, nil
 }
@@ -229,15 +285,18 @@ func (h *hasher) hashFrozenSet(s *FrozenSet) (x uint64, cost int64, err error) {
 			return 0, 0, errWork
 		}
 	}
-	h.remember(id, x, 1) // Python caches the hash of a frozenset
+	h.remember(id, x, 1, s) // Python caches the hash of a frozenset
 	return x, cost, nil
 }
 
-func (h *hasher) remember(id identity, x uint64, cost int64) {
+func (h *hasher) remember(id identity, x uint64, cost int64, keep any) {
 	if h.cache == nil {
 		h.cache = make(map[identity]cachedHash)
 	}
-	h.cache[id] = cachedHash{x, cost}
+	if h.memory != nil {
+		h.memory.charge(cachedEntry)
+	}
+	h.cache[id] = cachedHash{x, cost, keep}
 }
 
 // equal reports whether two keys whose hashes are alike are one key.
@@ -251,22 +310,31 @@ func (h *hasher) equal(x, y any) (bool, error) {
 	case string:
 		switch y := y.(type) {
 		case string:
-			return x == y, nil
+			return h.sameText(x, y)
 		case ByteString:
-			return x == string(y) && isASCII(x), nil
+			ok, err := h.sameText(x, string(y))
+			return ok && isASCII(x), err
 		}
 		return false, nil
 	case ByteString:
 		switch y := y.(type) {
 		case ByteString:
-			return x == y, nil
+			return h.sameText(string(x), string(y))
 		case string:
-			return string(x) == y && isASCII(y), nil
+			ok, err := h.sameText(string(x), y)
+			return ok && isASCII(y), err
 		}
 		return false, nil
 	case Bytes:
 		y, ok := y.(Bytes)
-		return ok && x == y, nil
+		if !ok {
+			return false, nil
+		}
+		return h.sameText(string(x), string(y))
+	case *big.Int:
+		if h.work -= int64(x.BitLen() >> 6); h.work < 0 {
+			return false, errWork
+		}
 	case Tuple:
 		y, ok := y.(Tuple)
 		if !ok || len(x) != len(y) {

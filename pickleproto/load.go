@@ -155,9 +155,6 @@ func (m *machine) loadLong4(data []byte, i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if int64(n) > m.c.limits.IntSize {
-		return 0, m.failLimit(m.opAt, "int size", uint64(n), uint64(m.c.limits.IntSize))
-	}
 	return m.decodeLong(data[at:at+n], at+n)
 }
 
@@ -170,6 +167,9 @@ func (m *machine) decodeLong(b []byte, next int) (int, error) {
 			m.push(m.int(n))
 		}
 		return next, nil
+	}
+	if n := int64(len(b)); n > m.c.limits.IntSize {
+		return 0, m.failLimit(m.opAt, "int size", uint64(n), uint64(m.c.limits.IntSize))
 	}
 	m.charge(len(b) + 48)
 	v := decodeLongBig(b)
@@ -469,12 +469,18 @@ func (m *machine) loadPopMark(data []byte, i int) (int, error) {
 // made the object already, which it then fetches from the memo; and the result of a state
 // setter, which loadReduce sees to.
 func (m *machine) drop(items []any, data []byte, i int) error {
+	var kept *Object // what is fetched next; looked for once, its index may be a long line
+	looked := false
 	for _, v := range items {
 		o, ok := v.(*Object)
 		if !ok || m.isMemoized(o) {
 			continue
 		}
-		if kept, ok := m.fetched(data, i).(*Object); ok {
+		if !looked {
+			kept, _ = m.fetched(data, i).(*Object)
+			looked = true
+		}
+		if kept != nil {
 			if kept.recursed == 0 {
 				kept.recursed = uint32(len(kept.Ops)) + 1
 				kept.outer, _ = o.Args.(Tuple)
@@ -493,7 +499,7 @@ func (m *machine) fetched(data []byte, i int) any {
 	case len(data)-i >= 2 && data[i] == wire.OpBinGet:
 		n = int(data[i+1])
 	case len(data)-i >= 5 && data[i] == wire.OpLongBinGet:
-		n = int(binary.LittleEndian.Uint32(data[i+1:]))
+		n = longIndex(data[i+1:])
 	case len(data)-i >= 2 && data[i] == wire.OpGet:
 		k, _, err := m.index(data, i+1)
 		if err != nil {
@@ -528,6 +534,12 @@ func (m *machine) loadDup(data []byte, i int) (int, error) {
 	return i, nil
 }
 
+// longIndex reads the index of LONG_BINGET and LONG_BINPUT. Where an int has 32 bits, one that it
+// does not hold becomes the last one that it does.
+func longIndex(b []byte) int {
+	return int(min(uint64(binary.LittleEndian.Uint32(b)), math.MaxInt))
+}
+
 // index reads the decimal memo index of GET and PUT.
 func (m *machine) index(data []byte, i int) (n, next int, err error) {
 	line, next, err := m.line(data, i)
@@ -539,7 +551,7 @@ func (m *machine) index(data []byte, i int) (n, next int, err error) {
 		return 0, 0, err
 	}
 	k, ok := v.(int64)
-	if !ok || k < 0 || k > math.MaxUint32 {
+	if !ok || k < 0 || k > math.MaxUint32 || k > math.MaxInt {
 		return 0, 0, m.fail(m.opAt, "memo index out of range")
 	}
 	return int(k), next, nil
@@ -579,6 +591,9 @@ func (m *machine) twoNames(data []byte, i int) (module, name string, next int, e
 	b, next, err := m.line(data, next)
 	if err != nil {
 		return "", "", 0, err
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return "", "", 0, m.fail(m.opAt, "empty module or attribute name")
 	}
 	if !validSurrogateFree(a) || !validSurrogateFree(b) {
 		return "", "", 0, m.fail(m.opAt, "invalid UTF-8 in a name")
@@ -637,6 +652,11 @@ type nameSet struct {
 	many map[globalName]globalName
 }
 
+func (s *nameSet) forget() {
+	clear(s.few)
+	s.few, s.many = s.few[:0], nil
+}
+
 // add adds a pair, or returns the equal one that was added before.
 func (s *nameSet) add(m *machine, module, name string) (first globalName, again bool) {
 	key := globalName{module, name}
@@ -679,20 +699,20 @@ func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
 	}
 	m.charge(64)
 	g := m.global(module, name)
-	if m.distinctName(module) {
+	if m.distinctName(module, "m") {
 		g.flags |= distinctModule
 	}
-	if m.distinctName(name) {
+	if m.distinctName(name, "") {
 		g.flags |= distinctName
 	}
 	m.stack = append(m.stack[:n], g)
 	return i, nil
 }
 
-// distinctName notes s as a module or attribute name and reports whether the same text has been
+// distinctName notes s as a module (kind "m") or attribute name and reports whether the same text has been
 // one before as another object, which the encoder, by value, would not write again.
-func (m *machine) distinctName(s string) bool {
-	first, again := m.names.add(m, s, "")
+func (m *machine) distinctName(s, kind string) bool {
+	first, again := m.names.add(m, s, kind)
 	return again && stringAddress(first.module) != stringAddress(s)
 }
 
@@ -707,7 +727,6 @@ func callable(v any) bool {
 }
 
 func (m *machine) newObject(how Construction, callable, args, kwargs any) *Object {
-	m.nested++
 	o := m.object()
 	o.How, o.Callable, o.Args, o.Kwargs = how, callable, args, kwargs
 	return o
@@ -883,7 +902,6 @@ func (m *machine) loadBinPersID(data []byte, i int) (int, error) {
 	id := m.stack[n]
 	m.stack = m.stack[:n]
 	m.charge(48)
-	m.nested++
 	return i, m.persistent(id)
 }
 

@@ -7,17 +7,18 @@ type Memo struct {
 	dense  []any
 	sparse map[int]any
 	count  int
+	nested int
 	// Writing: the table, and the values whose addresses it holds.
 	table   memoTable
-	names   map[string]uint32
+	names   map[nameKey]uint32
 	globals map[globalName]uint32
 	keep    []any
 }
 
-func (m *Memo) take() ([]any, map[int]any, int) { return m.dense, m.sparse, m.count }
+func (m *Memo) take() ([]any, map[int]any, int, int) { return m.dense, m.sparse, m.count, m.nested }
 
-func (m *Memo) put(dense []any, sparse map[int]any, count int) {
-	m.dense, m.sparse, m.count = dense, sparse, count
+func (m *Memo) put(dense []any, sparse map[int]any, count, nested int) {
+	m.dense, m.sparse, m.count, m.nested = dense, sparse, count, nested
 }
 
 // Len returns the number of entries.

@@ -31,7 +31,16 @@ const (
 
 func memoTag(length int, kind uint32) uint32 { return uint32(length)<<3 | kind }
 
-func (t *memoTable) slot(address uintptr) uint64 {
+// Where an identity is looked for: first where its address alone says, so that values that lie
+// side by side in memory do so in the table; then, if another one has that place, along a chain
+// that begins at a place scattered by multiplication. Chains stay short, for the table is at most
+// half full.
+
+func (t *memoTable) home(address uintptr) uint64 {
+	return uint64(address) >> 3 & uint64(len(t.slots)-1)
+}
+
+func (t *memoTable) chain(address uintptr) uint64 {
 	return uint64(address) * 0x9e3779b97f4a7c15 >> (64 - t.shift)
 }
 
@@ -40,14 +49,21 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 	if t.used == 0 {
 		return 0, false
 	}
+	s := t.seek(address, tag)
+	return s.index, s.address != 0
+}
+
+// seek returns the slot of an identity, or the empty one where it belongs.
+func (t *memoTable) seek(address uintptr, tag uint32) *memoSlot {
+	s := &t.slots[t.home(address)]
+	if s.address == 0 || s.address == address && s.tag == tag {
+		return s
+	}
 	mask := uint64(len(t.slots) - 1)
-	for i := t.slot(address); ; i = (i + 1) & mask {
+	for i := t.chain(address); ; i = (i + 1) & mask {
 		s := &t.slots[i]
-		if s.address == address && s.tag == tag {
-			return s.index, true
-		}
-		if s.address == 0 {
-			return 0, false
+		if s.address == 0 || s.address == address && s.tag == tag {
+			return s
 		}
 	}
 }
@@ -57,19 +73,14 @@ func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found 
 	if 2*t.used >= len(t.slots) {
 		t.grow()
 	}
-	mask := uint64(len(t.slots) - 1)
-	for i := t.slot(address); ; i = (i + 1) & mask {
-		s := &t.slots[i]
-		if s.address == address && s.tag == tag {
-			return s.index, true
-		}
-		if s.address == 0 {
-			*s = memoSlot{address, tag, uint32(t.n)}
-			t.used++
-			t.n++
-			return s.index, false
-		}
+	s := t.seek(address, tag)
+	if s.address != 0 {
+		return s.index, true
 	}
+	*s = memoSlot{address, tag, uint32(t.n)}
+	t.used++
+	t.n++
+	return s.index, false
 }
 
 // alias gives an identity an index that another one has.
@@ -85,16 +96,10 @@ func (t *memoTable) grow() {
 	n := max(64, 2*len(old))
 	t.slots = make([]memoSlot, n)
 	t.shift = uint8(bits.TrailingZeros(uint(n)))
-	mask := uint64(n - 1)
 	for _, s := range old {
-		if s.address == 0 {
-			continue
+		if s.address != 0 {
+			*t.seek(s.address, s.tag) = s
 		}
-		i := t.slot(s.address)
-		for t.slots[i].address != 0 {
-			i = (i + 1) & mask
-		}
-		t.slots[i] = s
 	}
 }
 

@@ -1,6 +1,10 @@
 package pickleproto
 
-import "github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+import (
+	"unsafe"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
 
 // Writing what contains other values.
 
@@ -193,7 +197,7 @@ func (e *encoder) saveDict(d *Dict) error {
 		}
 		return nil
 	}
-	return e.batchDictExact(keys, values)
+	return e.batchDictExact(d.t, keys, values)
 }
 
 // alive returns the keys and values without the deleted ones.
@@ -206,7 +210,7 @@ func (d *Dict) alive() (keys, values []any) {
 
 // batchDictExact writes the items of a dict as _pickle.c's batch_dict_exact, which ends a
 // dict of a multiple of 1000 items with an empty batch.
-func (e *encoder) batchDictExact(keys, values []any) error {
+func (e *encoder) batchDictExact(t *keyTable, keys, values []any) error {
 	if len(keys) == 1 {
 		if err := e.saveKey(keys[0]); err != nil {
 			return err
@@ -216,6 +220,11 @@ func (e *encoder) batchDictExact(keys, values []any) error {
 		}
 		e.buf = append(e.buf, wire.OpSetItem)
 		return nil
+	}
+	if t.shared && t.dead == 0 && len(keys) < batchSize && e.c.persistentID == nil {
+		if done, err := e.saveShape(t, values); done || err != nil {
+			return err
+		}
 	}
 	for {
 		n := min(len(keys), batchSize)
@@ -241,6 +250,45 @@ func (e *encoder) batchDictExact(keys, values []any) error {
 			return nil
 		}
 	}
+}
+
+// shapeMemo has the memo indices of the keys that several dicts share.
+type shapeMemo struct {
+	t       *keyTable
+	indices []uint32
+}
+
+// saveShape writes a dict whose key table was met before in this pickle: all of its keys are in
+// the memo, and their indices are known. It reports whether it did.
+func (e *encoder) saveShape(t *keyTable, values []any) (bool, error) {
+	s := &e.shapes[addressOf(t)/unsafe.Sizeof(*t)&3]
+	if s.t != t {
+		indices := make([]uint32, 0, len(t.keys)) // a fresh one: a dict further out may be using the other
+		for _, k := range t.keys {
+			v, ok := k.(string)
+			if !ok {
+				return false, nil
+			}
+			index, ok := e.memo.find(strIdentity(v))
+			if !ok {
+				return false, nil
+			}
+			indices = append(indices, index)
+		}
+		s.t, s.indices = t, indices
+	}
+	e.buf = append(e.buf, wire.OpMark)
+	for i, index := range s.indices { // the slice as it is now, whatever values do to the slot
+		if len(e.buf) >= e.frameLimit {
+			e.nextFrame()
+		}
+		e.memoGet(index)
+		if err := e.save(values[i]); err != nil {
+			return true, err
+		}
+	}
+	e.buf = append(e.buf, wire.OpSetItems)
+	return true, nil
 }
 
 // saveKey writes a dict key or a set member. Python hashes it again, and caches no tuple's hash: a

@@ -28,10 +28,10 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 	}
 	switch parent, last, dotted := cutLast(name); {
 	case e.proto >= 4:
-		if err := e.saveName(module, g.flags&distinctModule != 0); err != nil {
+		if err := e.saveName(nameKey{module, true}, g.flags&distinctModule != 0); err != nil {
 			return err
 		}
-		if err := e.saveName(name, g.flags&distinctName != 0); err != nil {
+		if err := e.saveName(nameKey{name, false}, g.flags&distinctName != 0); err != nil {
 			return err
 		}
 		e.buf = append(e.buf, wire.OpStackGlobal)
@@ -49,7 +49,7 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 		if err := e.saveGlobal(Global{Module: g.Module, Name: parent, flags: g.flags}, 0); err != nil {
 			return err
 		}
-		if err := e.saveName(last, false); err != nil {
+		if err := e.saveName(nameKey{last, false}, false); err != nil {
 			return err
 		}
 		e.closeTuple(2)
@@ -86,6 +86,9 @@ func cutLast(name string) (parent, last string, dotted bool) {
 
 // writeNames writes GLOBAL or INST with its two lines.
 func (e *encoder) writeNames(op byte, module, name string) error {
+	if module == "" || name == "" {
+		return &TypeError{Offset: -1, Msg: "a module or attribute name is empty"}
+	}
 	if hasNewline(module) || hasNewline(name) {
 		return &TypeError{Offset: -1, Msg: "a module or attribute name holds a newline"}
 	}
@@ -97,9 +100,17 @@ func (e *encoder) writeNames(op byte, module, name string) error {
 	return nil
 }
 
+// nameKey is the text of a module or of an attribute name: two str objects even where they are
+// alike, as for datetime.datetime.
+type nameKey struct {
+	text   string
+	module bool
+}
+
 // saveName writes a module or attribute name: the str that the memo knows by identity or, unless
 // the stream had two of the same text, by its text.
-func (e *encoder) saveName(s string, distinct bool) error {
+func (e *encoder) saveName(name nameKey, distinct bool) error {
+	s := name.text
 	if len(e.buf) >= e.frameLimit {
 		e.nextFrame()
 	}
@@ -109,17 +120,17 @@ func (e *encoder) saveName(s string, distinct bool) error {
 		return nil
 	}
 	if !distinct {
-		if index, ok := e.names[s]; ok {
+		if index, ok := e.names[name]; ok {
 			e.memoGet(index)
 			return nil
 		}
 	}
 	index, _ := e.memo.findOrAdd(address, tag)
 	if e.names == nil {
-		e.names = make(map[string]uint32)
+		e.names = make(map[nameKey]uint32)
 	}
-	if _, ok := e.names[s]; !ok {
-		e.names[s] = index
+	if _, ok := e.names[name]; !ok {
+		e.names[name] = index
 	}
 	return e.writeStr(s, index)
 }

@@ -122,7 +122,7 @@ func extendSet(p **keyTable, items []any, h *hasher, a *arena) error {
 			t.makeIndex(len(items))
 		}
 	} else {
-		a.charge(len(items) * 32)
+		a.charge(len(items) * 48)
 	}
 	for _, v := range items {
 		if _, _, err := t.add(v, h); err != nil {

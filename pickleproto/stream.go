@@ -47,9 +47,10 @@ type Decoder struct {
 }
 
 // NewDecoder returns a Decoder that reads from r. What it reads ahead of a pickle's end, when r
-// has more to give at once, the next Decode uses; see Buffered.
+// has more to give at once, the next Decode uses; see Buffered. WithLentBuffer has no effect.
 func NewDecoder(r io.Reader, opts ...Option) *Decoder {
 	d := &Decoder{r: r, c: newConfig(opts)}
+	d.c.lend = false // the buffer is written again
 	d.scanner.MaxMessage = d.c.limits.Message
 	return d
 }
@@ -77,24 +78,27 @@ func (d *Decoder) Decode(v any) error {
 // next returns the bytes of the next pickle, valid until the call after.
 func (d *Decoder) next() ([]byte, error) {
 	d.scanner.Reset()
-	d.buf = append(d.buf[:0], d.buf[d.start:]...)
-	d.start = 0
-	if cap(d.buf) > keepBuffer && len(d.buf) < keepBuffer/4 {
-		d.buf = append([]byte(nil), d.buf...)
+	if d.start == len(d.buf) {
+		d.buf, d.start = d.buf[:0], 0
+	}
+	if cap(d.buf) > keepBuffer && len(d.buf)-d.start < keepBuffer/4 {
+		d.buf = append([]byte(nil), d.buf[d.start:]...)
+		d.start = 0
 	}
 	scanned := 0
 	for {
-		n, done, err := d.scanner.Scan(d.buf[scanned:])
+		n, done, err := d.scanner.Scan(d.buf[d.start+scanned:])
 		if err != nil {
 			return nil, wireError(err)
 		}
 		scanned += n
 		if done {
-			d.start = scanned
-			return d.buf[:scanned:scanned], nil
+			begin := d.start
+			d.start += scanned
+			return d.buf[begin:d.start:d.start], nil
 		}
 		if err := d.more(); err != nil {
-			if err == io.EOF && len(d.buf) > 0 {
+			if err == io.EOF && len(d.buf) > d.start {
 				return nil, truncated(d.scanner.Truncated())
 			}
 			return nil, err
@@ -102,8 +106,14 @@ func (d *Decoder) next() ([]byte, error) {
 	}
 }
 
-// more reads once. The buffer grows with what has arrived, never with what was announced.
+// more reads once. The buffer grows with what has arrived, never with what was announced. Earlier
+// pickles are moved out of the way only when there is no room left: that is once a pickle at
+// most, and many small ones that came together are not moved again and again.
 func (d *Decoder) more() error {
+	if len(d.buf) == cap(d.buf) && d.start > 0 {
+		d.buf = append(d.buf[:0], d.buf[d.start:]...)
+		d.start = 0
+	}
 	if len(d.buf) == cap(d.buf) {
 		b := make([]byte, len(d.buf), max(512, 2*cap(d.buf)))
 		copy(b, d.buf)

@@ -37,7 +37,7 @@ def report(python, what, rows, figure):
 
 
 def check(programs, python, transport, figure):
-    server = programs.go_server("-handler", "echo", "-transport", transport, "-log-level", "error")
+    server = programs.go_server("-handler", "echo", "-transport", transport)
     modules = [[], ["cPickle"]] if python.version < (3,) else [[]]
     for module in modules:
         rows = run_driver(programs, python, server, transport, *module)

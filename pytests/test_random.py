@@ -83,7 +83,7 @@ def is_hashable(x):
 @pytest.mark.skipif(sys.version_info < (3, 8), reason="bytes are promised for CPython 3.8 and later; the tests run on an older one")
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_random_objects(programs, request, protocol, figure):
-    server = programs.go_server("-handler", "echo", "-transport", "u32be", "-log-level", "error")
+    server = programs.go_server("-handler", "echo", "-transport", "u32be")
     echo = Echo(server.port)
     thorough = request.config.thorough
     count = {"sent": 0, "moving": 0}
@@ -119,7 +119,7 @@ def kept():
 
 
 def test_kept_cases(programs):
-    server = programs.go_server("-handler", "echo", "-transport", "u32be", "-log-level", "error")
+    server = programs.go_server("-handler", "echo", "-transport", "u32be")
     echo = Echo(server.port)
     wrong = [why for data, why in kept() if echo.call(data) != data]
     assert not wrong

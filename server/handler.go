@@ -75,8 +75,10 @@ var Echo Handler = HandlerFunc(func(_ context.Context, req *Request) (any, error
 // decode is Request.Decode for this connection's codec and options.
 func (c *conn) decode(raw []byte, v any) error {
 	p, isAny := v.(*any)
-	if c.srv.native && !isAny {
-		return pickleproto.Unmarshal(raw, v, c.decodeOpts...)
+	if c.srv.native {
+		// A counted message may be longer than its pickle: pickle.loads ignores what follows.
+		_, err := pickleproto.UnmarshalFirst(raw, v, c.decodeOpts...)
+		return err
 	}
 	x, err := c.srv.codec.Decode(raw, c.decodeOpts...)
 	if err != nil {

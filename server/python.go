@@ -38,6 +38,9 @@ func subscript(v any, key string) (any, error) {
 }
 
 func subscriptObject(o *pickleproto.Object, key string) (any, error) {
+	if b := byteArrayOf(o); b != nil {
+		return subscript(b, key)
+	}
 	switch class, _ := classOf(o); class {
 	case "collections.OrderedDict", "collections.defaultdict", "collections.Counter":
 		pairs, err := pairsOf(o)
@@ -136,6 +139,9 @@ func bytesItems(b []byte) []any {
 }
 
 func iterateObject(o *pickleproto.Object) ([]any, error) {
+	if b := byteArrayOf(o); b != nil {
+		return iterate(b)
+	}
 	class, args := classOf(o)
 	switch class {
 	case "collections.OrderedDict", "collections.defaultdict", "collections.Counter":
@@ -178,10 +184,34 @@ func arrayItems(args pickleproto.Tuple) ([]any, error) {
 	return nil, fmt.Errorf("an array.array in this form is understood by Python only")
 }
 
+// byteArrayOf is a bytearray as Python up to 3.7 writes it, bytearray(text, 'latin-1'); nil for
+// anything else.
+func byteArrayOf(o *pickleproto.Object) *pickleproto.ByteArray {
+	class, args := classOf(o)
+	if class != "builtins.bytearray" && class != "__builtin__.bytearray" || len(args) != 2 {
+		return nil
+	}
+	text, ok := args[0].(string)
+	if !ok {
+		return nil
+	}
+	data := make([]byte, 0, len(text))
+	for _, r := range text {
+		if r > 0xff {
+			return nil
+		}
+		data = append(data, byte(r))
+	}
+	return &pickleproto.ByteArray{Data: data}
+}
+
 func rangeItems(args pickleproto.Tuple) ([]any, error) {
 	bounds := [3]int64{0, 0, 1}
 	for i, a := range args {
 		n, ok := a.(int64)
+		if long, is := a.(pickleproto.Long); is { // protocol 0 of Python 3.6
+			n, ok = int64(long), true
+		}
 		if !ok || i > 2 {
 			return nil, fmt.Errorf("a range of more than 64 bits")
 		}
@@ -277,6 +307,9 @@ func addOne(v any) (any, error) {
 	case pickleproto.Bytes, *pickleproto.ByteArray:
 		return nil, typeError("can't concat int to %s", typeName(v))
 	case *pickleproto.Object:
+		if b := byteArrayOf(v); b != nil {
+			return addOne(b)
+		}
 		switch class, args := classOf(v); class {
 		case "decimal.Decimal":
 			return decimalPlusOne(v, args)

@@ -162,12 +162,6 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	s.listeners[ln] = struct{}{}
 	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.listeners, ln)
-		s.checkIdle()
-		s.mu.Unlock()
-	}()
 
 	drained := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -180,6 +174,11 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		_ = s.Shutdown(drain)
 	})
 	err := s.accept(context.WithoutCancel(ctx), ln)
+	// Before waiting for Shutdown, which waits for the listeners.
+	s.mu.Lock()
+	delete(s.listeners, ln)
+	s.checkIdle()
+	s.mu.Unlock()
 	if !stop() {
 		<-drained
 	}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,16 +25,29 @@ type settings struct {
 	only     string
 	payloads string // the script that writes them
 	write    bool
+	parts    string
+	conns    int
+	move     string // internal: be the server that moves bytes
 }
 
 func main() {
 	var s settings
 	flag.IntVar(&s.rounds, "rounds", 7, "rounds, of which the best counts")
-	flag.DurationVar(&s.window, "window", 60*time.Millisecond, "how long one measurement of a round takes")
+	flag.DurationVar(&s.window, "window", 100*time.Millisecond, "how long one measurement of a round takes")
 	flag.StringVar(&s.only, "only", "", "payloads to measure, with commas between; empty is all")
 	flag.StringVar(&s.payloads, "payloads", "../testdata/payloads.py", "the script that writes the payloads")
 	flag.BoolVar(&s.write, "write", false, "also put the tables into README.md and draw chart.svg")
+	flag.StringVar(&s.parts, "parts", "codec,server", "what to measure, with commas between")
+	flag.IntVar(&s.conns, "connections", 16, "connections to a server")
+	flag.StringVar(&s.move, "move", "", "what this command calls itself with to have a server that only moves bytes")
 	flag.Parse()
+	if s.move != "" {
+		if err := move(s.move, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
@@ -70,10 +84,37 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	defer child.close()
 
 	b := &bench{dir: dir, python: child, window: s.window, results: map[key]*result{}}
+	parts := strings.Split(s.parts, ",")
+	fmt.Fprintf(stdout, "%s, %d cores, %s/%s; CPython %s; %s; best of %d rounds.\n",
+		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, python, runtime.Version(), s.rounds)
+	if slices.Contains(parts, "codec") {
+		if err := b.codec(ctx, s, stderr); err != nil {
+			return err
+		}
+		b.report(stdout)
+	}
+	if slices.Contains(parts, "server") {
+		binary := filepath.Join(dir, "pickle-server")
+		build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./server/cmd/pickle-server")
+		build.Dir, build.Stderr = filepath.Join("..", ".."), stderr
+		if err := build.Run(); err != nil {
+			return err
+		}
+		all, err := serve(ctx, python.Path, binary, s.rounds, 5*s.window, s.conns, stderr)
+		if err != nil {
+			return err
+		}
+		reportServed(stdout, all, s.conns)
+	}
+	return nil
+}
+
+// codec lets all contenders take turns, round by round.
+func (b *bench) codec(ctx context.Context, s settings, progress io.Writer) error {
 	for round := range s.rounds {
-		fmt.Fprintf(stderr, "round %d of %d\n", round+1, s.rounds)
+		fmt.Fprintf(progress, "round %d of %d\n", round+1, s.rounds)
 		for _, p := range payloads {
-			if s.only != "" && !strings.Contains(","+s.only+",", ","+p.name+",") {
+			if s.only != "" && !slices.Contains(strings.Split(s.only, ","), p.name) {
 				continue
 			}
 			if err := b.round(ctx, p); err != nil {
@@ -81,9 +122,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 			}
 		}
 	}
-	machine := fmt.Sprintf("%s, %d cores, %s/%s; CPython %s; %s; best of %d rounds",
-		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, python, runtime.Version(), s.rounds)
-	return b.report(stdout, machine)
+	return nil
 }
 
 // processor names the machine's processor as far as the system tells.

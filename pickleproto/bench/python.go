@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
 )
 
 //go:embed rounds.py
@@ -37,16 +35,19 @@ func startPython(ctx context.Context, path string) (*python, error) {
 	return p, p.cmd.Start()
 }
 
-// round returns the mean nanoseconds of one call.
-func (p *python) round(what, file string, protocol int, seconds float64) (float64, error) {
+// round returns the mean nanoseconds of one call, without and with freeing its result.
+func (p *python) round(what, file string, protocol int, seconds float64) (ns, freed float64, err error) {
 	if _, err := fmt.Fprintln(p.in, what, file, protocol, seconds); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	line, err := p.out.ReadString('\n')
-	if err != nil {
-		return 0, fmt.Errorf("python: %w", err)
+	if err == nil {
+		_, err = fmt.Sscan(line, &ns, &freed)
 	}
-	return strconv.ParseFloat(strings.TrimSpace(line), 64)
+	if err != nil {
+		err = fmt.Errorf("python: %w", err)
+	}
+	return ns, freed, err
 }
 
 func (p *python) close() {

@@ -59,7 +59,13 @@ func (c *rawConn) Receive() (Message, error) {
 				return Message{Data: data, Protocol: c.scan.Protocol()}, nil
 			}
 		}
-		if err := c.fill(uint64(scanned) + uint64(c.scan.Need())); err != nil {
+		// The size of the message is not known. What the opcode at hand needs helps when it is
+		// large; a buffer that grew by each small opcode would be copied for each of them.
+		most := uint64(scanned) + uint64(c.scan.Need())
+		if most < uint64(len(c.buf))*3/2 {
+			most = 0
+		}
+		if err := c.fill(most); err != nil {
 			if err == io.EOF && scanned > 0 {
 				err = truncated(c.scan.Truncated(), scanned)
 			}

@@ -150,6 +150,19 @@ func TestReceiveSplitAnywhere(t *testing.T) {
 	}
 }
 
+// A buffer that grew by a few bytes at a time would take minutes for a large message of small
+// opcodes.
+func TestReceiveOfSmallOpcodesTakesFewReads(t *testing.T) {
+	large := "(" + strings.Repeat("I1\n", 1<<20) + "t."
+	for _, tr := range conventions(t) {
+		nc := &scripted{chunks: [][]byte{[]byte(tr.wrap(large))}}
+		m, err := open(t, tr, nc, transport.Options{}).Receive()
+		require.NoError(t, err, "%s", tr)
+		assert.Equal(t, large, string(m.Data))
+		assert.Less(t, nc.reads, 30, "%s", tr)
+	}
+}
+
 func TestReceiveReadsNoMoreThanItNeeds(t *testing.T) {
 	for _, tr := range conventions(t) {
 		nc := &scripted{chunks: [][]byte{[]byte(tr.wrap(pickles[4]))}, end: errors.New("a read too many")}

@@ -3,9 +3,11 @@
     python pickletests.py PORT [cPickle]
 
 test.pickletester's AbstractUnpickleTests and AbstractPickleTests run twice: as they
-are, and with dumps(x) = echo(pickle.dumps(x)) and loads(b) = pickle.loads(echo(b)). An
-UnpicklingError that comes back in place of a value is raised, and so is an EOFError; no
-answer to no bytes is EOFError. Prints one line of JSON: the number of tests that called
+are, and with dumps(x) = echo(pickle.dumps(x)) and loads(b) = pickle.loads(echo(b)). When
+the server refuses, an UnpicklingError or EOFError comes back in place of a value: this
+Python must refuse the bytes as well, and its own exception is raised (the tests tell
+ValueError from TypeError; the server does not). If it does not refuse them, the server's
+exception is raised. No answer to no bytes is EOFError. Prints one line of JSON: the number of tests that called
 the two methods at least once, the number of echo calls, and the tests that passed or
 were not skipped before and no longer do.
 """
@@ -37,6 +39,7 @@ if len(sys.argv) > 2:
 
 echo = Echo(port)
 current = []
+refused = []
 
 
 class Plain(object):
@@ -79,6 +82,8 @@ class Echoed(Plain):
         value = module.loads(answer, **kwargs)
         # The server's own errors have a text; one test loads an EOFError that has none.
         if type(value) in (pickle.UnpicklingError, EOFError) and value.args:
+            refused.append(self.id())
+            module.loads(buf, **kwargs)
             raise value
         return value
 
@@ -124,6 +129,7 @@ called = set(i.split(".", 1)[1] for i in current)
 print(json.dumps({
     "tests": len(called),
     "calls": echo.calls,
+    "refused": len(refused),
     "passed": len([t for t in called if after[t][0] == "passed"]),
     "skipped": sorted(t for t in after if after[t][0] == "skipped"),
     "worse": [[t, before[t][0], after[t][0], after[t][1]] for t in sorted(after)

@@ -34,7 +34,7 @@ var whole = []struct {
 	{"a stop in each line", "I1\n0V..\np0\n0S'...'\np1\n0L5L\n0F.5\n0P.\n0g0\n0c.\n..\nq\x00.", 1},
 	{"instance, two lines", "(imod.ule\nC.name\np0\n.", 0},
 	{"protocol 1 has no header", "}q\x00X\x03\x00\x00\x00a.bq\x01K.s.", 1},
-	{"EXT1 without a header counts as 1", "\x82\x2e.", 1},
+	{"EXT1 without a header is no opcode of protocol 1", "\x82\x2e.", 0},
 	{"a stop in each fixed argument", "\x80\x02K.0M..0J....0G........0h.0j....0q.r....\x82.0\x83..0\x84.....", 2},
 	{"a stop in each counted argument", "\x80\x03U\x01.0T\x02\x00\x00\x00..0C\x01.0B\x01\x00\x00\x00.0X\x01\x00\x00\x00.0\x8a\x01.0\x8b\x01\x00\x00\x00..", 3},
 	{"empty counted arguments", "\x80\x04U\x000T\x00\x00\x00\x000\x8a\x000\x8b\x00\x00\x00\x000\x8c\x000\x8d" + le(8, 0) + "0\x8e" + le(8, 0) + ".", 4},
