@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
@@ -72,12 +74,18 @@ var Echo Handler = HandlerFunc(func(_ context.Context, req *Request) (any, error
 	return v, nil
 })
 
+// errEmpty is what a counted message of no bytes is to pickle.loads: EOFError.
+var errEmpty = fmt.Errorf("pickle: an empty message: %w", io.ErrUnexpectedEOF)
+
 // decode is Request.Decode for this connection's codec and options.
 func (c *conn) decode(raw []byte, v any) error {
 	p, isAny := v.(*any)
 	if c.srv.native {
 		// A counted message may be longer than its pickle: pickle.loads ignores what follows.
 		_, err := pickleproto.UnmarshalFirst(raw, v, c.decodeOpts...)
+		if err == io.EOF {
+			err = errEmpty
+		}
 		return err
 	}
 	x, err := c.srv.codec.Decode(raw, c.decodeOpts...)
