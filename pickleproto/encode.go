@@ -21,6 +21,7 @@ type encoder struct {
 	scratch []byte // where Marshal writes, to copy what it made when the size is known
 	proto   int
 	bin     bool // protocol 1 or higher
+	hooked  bool // there is a hook for persistent ids
 	c       *config
 	memo    memoTable
 	depth   int64
@@ -65,6 +66,7 @@ func newEncoder(dst []byte, c *config) (*encoder, error) {
 	}
 	e := encoders.Get().(*encoder)
 	e.buf, e.c, e.proto, e.bin = dst, c, c.protocol, c.protocol >= 1
+	e.hooked = c.persistentID != nil
 	if dst == nil {
 		e.buf = e.scratch[:0]
 	}
@@ -171,11 +173,28 @@ func (e *encoder) save(v any) error {
 	if len(e.buf) >= e.frameLimit {
 		e.nextFrame()
 	}
-	if e.c.persistentID != nil {
+	if e.hooked {
 		if id, ok := e.c.persistentID(v); ok {
 			e.keep = append(e.keep, id)
 			return e.savePers(id)
 		}
+	}
+	switch typeWord(v) { // what most values are, without the search of a type switch
+	case typString:
+		return e.saveStr(v.(string))
+	case typInt64:
+		e.saveInt(v.(int64))
+		return nil
+	case nil:
+		e.buf = append(e.buf, wire.OpNone)
+		return nil
+	case typFloat64:
+		e.saveFloat(v.(float64))
+		return nil
+	case typDict:
+		return e.saveDict(v.(*Dict))
+	case typTuple:
+		return e.saveTuple(v.(Tuple))
 	}
 	return e.saveValue(v)
 }

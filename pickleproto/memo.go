@@ -27,8 +27,8 @@ func (m *Memo) Len() int { return max(m.count, m.table.n) }
 // forget removes what was memoised from index n on: the peer has not seen it.
 func (m *Memo) forget(n int) {
 	var t memoTable
-	for _, s := range m.table.slots {
-		if s.address != 0 && int(s.index) < n {
+	for _, s := range m.table.entries {
+		if int(s.index) < n {
 			t.alias(s.address, s.tag, s.index)
 		}
 	}

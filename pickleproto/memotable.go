@@ -4,17 +4,18 @@ import "math/bits"
 
 // memoTable is the pickler's memo: from a value's identity to its memo index. It holds addresses
 // as numbers, which the collector does not look at; whoever encodes keeps the values alive until
-// the end. Open addressing, at most half full.
+// the end. Entries lie in the order of their making; slots find them by open addressing, at most
+// half full, four bytes each so that the table of 100,000 values stays in a cache.
 type memoTable struct {
-	slots []memoSlot
-	shift uint8
-	used  int // slots
-	n     int // the next memo index; not the same as used: see skip and alias
+	entries []memoEntry
+	slots   []uint32 // 0: empty; else the place in entries + 1, and above it bits of the hash
+	shift   uint8    // log2(len(slots))
+	n       int      // the next memo index; not the same as len(entries): see skip and alias
 }
 
-type memoSlot struct {
-	address uintptr // 0: empty
-	tag     uint32  // length and kind
+type memoEntry struct {
+	address uintptr
+	tag     uint32 // length and kind
 	index   uint32
 }
 
@@ -26,61 +27,98 @@ const (
 	kindByteString
 	kindTuple
 	kindGlobal
-	kindGo // Go values of the binding
 )
 
 func memoTag(length int, kind uint32) uint32 { return uint32(length)<<3 | kind }
 
-// Where an identity is looked for: first where its address alone says, so that values that lie
-// side by side in memory do so in the table; then, if another one has that place, along a chain
-// that begins at a place scattered by multiplication. Chains stay short, for the table is at most
-// half full.
-
-func (t *memoTable) home(address uintptr) uint64 {
-	return uint64(address) >> 3 & uint64(len(t.slots)-1)
-}
-
-func (t *memoTable) chain(address uintptr) uint64 {
-	return uint64(address) * 0x9e3779b97f4a7c15 >> (64 - t.shift)
-}
-
 // find returns the memo index of an identity.
 func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
-	if t.used == 0 {
+	if len(t.entries) == 0 {
 		return 0, false
 	}
-	s := t.seek(address, tag)
-	return s.index, s.address != 0
+	e, _, _ := t.seek(address, tag)
+	if e == nil {
+		return 0, false
+	}
+	return e.index, true
 }
 
-// seek returns the slot of an identity, or the empty one where it belongs.
-func (t *memoTable) seek(address uintptr, tag uint32) *memoSlot {
-	s := &t.slots[t.home(address)]
-	if s.address == 0 || s.address == address && s.tag == tag {
-		return s
-	}
+// seek returns the entry of an identity, or nil and the slot where it belongs with what of the
+// hash that slot shows. It looks first where the address alone says, so that values which lie
+// side by side in memory do so in the table; then, if another one has that place, along a chain
+// that begins at a place scattered by multiplication.
+func (t *memoTable) seek(address uintptr, tag uint32) (e *memoEntry, slot uint64, shown uint32) {
+	h := uint64(address) * 0x9e3779b97f4a7c15
 	mask := uint64(len(t.slots) - 1)
-	for i := t.chain(address); ; i = (i + 1) & mask {
-		s := &t.slots[i]
-		if s.address == 0 || s.address == address && s.tag == tag {
-			return s
+	shown = uint32(h>>8) << t.shift
+	slot = uint64(address) >> 3 & mask
+	s := t.slots[slot]
+	if s == 0 {
+		return nil, slot, shown
+	}
+	if (s^shown)&^uint32(mask) == 0 {
+		if e = &t.entries[s&uint32(mask)-1]; e.address == address && e.tag == tag {
+			return e, slot, shown
+		}
+	}
+	for slot = h >> (64 - t.shift); ; slot = (slot + 1) & mask {
+		s := t.slots[slot]
+		if s == 0 {
+			return nil, slot, shown
+		}
+		if (s^shown)&^uint32(mask) == 0 {
+			if e = &t.entries[s&uint32(mask)-1]; e.address == address && e.tag == tag {
+				return e, slot, shown
+			}
 		}
 	}
 }
 
 // findOrAdd returns the memo index of an identity, or gives it the next one.
 func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found bool) {
-	if 2*t.used >= len(t.slots) {
+	if 2*len(t.entries) >= len(t.slots) {
 		t.grow()
 	}
-	s := t.seek(address, tag)
-	if s.address != 0 {
-		return s.index, true
+	e, slot, shown := t.seek(address, tag)
+	if e != nil {
+		return e.index, true
 	}
-	*s = memoSlot{address, tag, uint32(t.n)}
-	t.used++
+	index = uint32(t.n)
 	t.n++
-	return s.index, false
+	t.entries = append(t.entries, memoEntry{address, tag, index})
+	t.slots[slot] = uint32(len(t.entries)) | shown
+	return index, false
+}
+
+// place is where look found that an identity is not: good for addAt as long as nothing was put there.
+type place struct {
+	slot  uint64
+	slots int
+	shown uint32
+}
+
+// look is find, and says where the identity belongs if it is not there.
+func (t *memoTable) look(address uintptr, tag uint32) (p place, index uint32, found bool) {
+	if len(t.slots) == 0 {
+		return place{}, 0, false
+	}
+	e, slot, shown := t.seek(address, tag)
+	if e != nil {
+		return place{}, e.index, true
+	}
+	return place{slot, len(t.slots), shown}, 0, false
+}
+
+// addAt is findOrAdd, with what look said a while ago.
+func (t *memoTable) addAt(p place, address uintptr, tag uint32) (index uint32, found bool) {
+	if p.slots == 0 || p.slots != len(t.slots) || t.slots[p.slot] != 0 || 2*len(t.entries) >= len(t.slots) {
+		return t.findOrAdd(address, tag)
+	}
+	index = uint32(t.n)
+	t.n++
+	t.entries = append(t.entries, memoEntry{address, tag, index})
+	t.slots[p.slot] = uint32(len(t.entries)) | p.shown
+	return index, false
 }
 
 // alias gives an identity an index that another one has.
@@ -92,23 +130,21 @@ func (t *memoTable) alias(address uintptr, tag, index uint32) {
 }
 
 func (t *memoTable) grow() {
-	old := t.slots
-	n := max(64, 2*len(old))
-	t.slots = make([]memoSlot, n)
+	n := max(64, 4*len(t.slots))
+	t.slots = make([]uint32, n)
 	t.shift = uint8(bits.TrailingZeros(uint(n)))
-	for _, s := range old {
-		if s.address != 0 {
-			*t.seek(s.address, s.tag) = s
-		}
+	for i, e := range t.entries {
+		_, slot, shown := t.seek(e.address, e.tag)
+		t.slots[slot] = uint32(i+1) | shown
 	}
 }
 
 // reset empties the table; one that is much too large is dropped.
 func (t *memoTable) reset() {
-	if len(t.slots) > 1024 && t.used < len(t.slots)/16 || len(t.slots) > 1<<20 {
-		t.slots = nil
-	} else if t.used > 0 {
+	if len(t.slots) > 1024 && len(t.entries) < len(t.slots)/32 || len(t.slots) > 1<<21 {
+		*t = memoTable{}
+	} else if len(t.entries) > 0 {
 		clear(t.slots)
 	}
-	t.used, t.n = 0, 0
+	t.entries, t.n = t.entries[:0], 0
 }

@@ -1,6 +1,9 @@
 package pickleproto
 
 import (
+	"encoding/binary"
+	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
@@ -25,7 +28,7 @@ func (e *encoder) saveList(l *List) error {
 		e.memoGet(index)
 		return nil
 	}
-	if l.packed != nil && e.bin && e.c.persistentID == nil {
+	if l.packed != nil && e.bin && !e.hooked {
 		return e.writePacked(l.packed, index)
 	}
 	return e.writeList(l.Items(), index)
@@ -44,19 +47,9 @@ func (e *encoder) writePacked(p *packed, index uint32) error {
 		end := min(n, i+batchSize)
 		switch {
 		case p.ints != nil:
-			for _, v := range p.ints[i:end] {
-				if len(e.buf) >= e.frameLimit {
-					e.nextFrame()
-				}
-				e.saveInt(v)
-			}
+			e.saveInts(p.ints[i:end])
 		case p.floats != nil:
-			for _, v := range p.floats[i:end] {
-				if len(e.buf) >= e.frameLimit {
-					e.nextFrame()
-				}
-				e.saveFloat(v)
-			}
+			e.saveFloats(p.floats[i:end])
 		default:
 			for _, v := range p.strs[i:end] {
 				if len(e.buf) >= e.frameLimit {
@@ -86,11 +79,55 @@ func (e *encoder) writeList(items []any, index uint32) error {
 	if err := e.enter(); err != nil {
 		return err
 	}
-	defer func() { e.depth-- }()
-	if !e.bin {
-		return e.batchList(items)
+	var err error
+	if e.bin {
+		err = e.batchListExact(items)
+	} else {
+		err = e.batchList(items)
 	}
-	return e.batchListExact(items)
+	e.depth--
+	return err
+}
+
+// saveInts and saveFloats write a batch, at protocol 1 or higher, with room made beforehand.
+
+func (e *encoder) saveInts(v []int64) {
+	buf := slices.Grow(e.buf, 10*len(v)+frameHeaderSize)
+	for _, n := range v {
+		if len(buf) >= e.frameLimit {
+			e.buf = buf
+			e.nextFrame()
+			buf = e.buf
+		}
+		switch {
+		case uint64(n) <= 0xff:
+			buf = append(buf, wire.OpBinInt1, byte(n))
+		case uint64(n) <= 0xffff:
+			buf = append(buf, wire.OpBinInt2, byte(n), byte(n>>8))
+		case n == int64(int32(n)):
+			buf = append(buf, wire.OpBinInt, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+		default:
+			e.buf = buf
+			e.saveInt(n)
+			buf = e.buf
+		}
+	}
+	e.buf = buf
+}
+
+func (e *encoder) saveFloats(v []float64) {
+	buf := slices.Grow(e.buf, 9*len(v)+frameHeaderSize)
+	for _, f := range v {
+		if len(buf) >= e.frameLimit {
+			e.buf = buf
+			e.nextFrame()
+			buf = e.buf
+		}
+		n := len(buf)
+		buf = append(buf, wire.OpBinFloat, 0, 0, 0, 0, 0, 0, 0, 0)
+		binary.BigEndian.PutUint64(buf[n+1:], math.Float64bits(f))
+	}
+	e.buf = buf
 }
 
 // batchListExact writes the items of a list as _pickle.c's batch_list_exact.
@@ -117,7 +154,7 @@ func (e *encoder) batchListExact(items []any) error {
 // saveItems writes values one after another.
 func (e *encoder) saveItems(items []any) error {
 	for _, v := range items {
-		if typeWord(v) == typInt64 && e.bin && e.c.persistentID == nil {
+		if typeWord(v) == typInt64 && e.bin && !e.hooked {
 			if len(e.buf) >= e.frameLimit {
 				e.nextFrame()
 			}
@@ -180,24 +217,32 @@ func (e *encoder) saveDict(d *Dict) error {
 	if err := e.enter(); err != nil {
 		return err
 	}
-	defer func() { e.depth-- }()
 	keys, values := d.t.keys, d.values
 	if d.t.dead > 0 {
 		keys, values = d.alive()
 	}
-	if !e.bin {
-		for i, k := range keys {
-			if err := e.saveKey(k); err != nil {
-				return err
-			}
-			if err := e.save(values[i]); err != nil {
-				return err
-			}
-			e.buf = append(e.buf, wire.OpSetItem)
-		}
-		return nil
+	var err error
+	if e.bin {
+		err = e.batchDictExact(d.t, keys, values)
+	} else {
+		err = e.batchDictText(keys, values)
 	}
-	return e.batchDictExact(d.t, keys, values)
+	e.depth--
+	return err
+}
+
+// batchDictText writes the items of a dict at protocol 0, which has no batches.
+func (e *encoder) batchDictText(keys, values []any) error {
+	for i, k := range keys {
+		if err := e.saveKey(k); err != nil {
+			return err
+		}
+		if err := e.save(values[i]); err != nil {
+			return err
+		}
+		e.buf = append(e.buf, wire.OpSetItem)
+	}
+	return nil
 }
 
 // alive returns the keys and values without the deleted ones.
@@ -221,7 +266,7 @@ func (e *encoder) batchDictExact(t *keyTable, keys, values []any) error {
 		e.buf = append(e.buf, wire.OpSetItem)
 		return nil
 	}
-	if t.shared && t.dead == 0 && len(keys) < batchSize && e.c.persistentID == nil {
+	if t.shared && t.dead == 0 && len(keys) < batchSize && !e.hooked {
 		if done, err := e.saveShape(t, values); done || err != nil {
 			return err
 		}
@@ -230,7 +275,7 @@ func (e *encoder) batchDictExact(t *keyTable, keys, values []any) error {
 		n := min(len(keys), batchSize)
 		e.buf = append(e.buf, wire.OpMark)
 		for i, k := range keys[:n] {
-			if s, ok := k.(string); ok && e.c.persistentID == nil {
+			if s, ok := k.(string); ok && !e.hooked {
 				if len(e.buf) >= e.frameLimit {
 					e.nextFrame()
 				}
@@ -464,7 +509,8 @@ func (e *encoder) saveTuple(t Tuple) error {
 		return nil
 	}
 	address, tag := tupleAddress(t), memoTag(len(t), kindTuple)
-	if index, ok := e.memo.find(address, tag); ok {
+	place, index, found := e.memo.look(address, tag)
+	if found {
 		e.memoGet(index)
 		return nil
 	}
@@ -480,7 +526,7 @@ func (e *encoder) saveTuple(t Tuple) error {
 	if err != nil {
 		return err
 	}
-	index, found := e.memo.findOrAdd(address, tag)
+	index, found = e.memo.addAt(place, address, tag)
 	if found { // a tuple that contains itself: recursion has written it meanwhile
 		switch {
 		case short:
