@@ -90,27 +90,27 @@ func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found 
 	return index, false
 }
 
-// place is where look found that an identity is not: good for addAt as long as nothing was put there.
-type place struct {
+// memoPlace is where look found that an identity is not: good for addAt as long as nothing was put there.
+type memoPlace struct {
 	slot  uint64
 	slots int
 	shown uint32
 }
 
 // look is find, and says where the identity belongs if it is not there.
-func (t *memoTable) look(address uintptr, tag uint32) (p place, index uint32, found bool) {
+func (t *memoTable) look(address uintptr, tag uint32) (p memoPlace, index uint32, found bool) {
 	if len(t.slots) == 0 {
-		return place{}, 0, false
+		return memoPlace{}, 0, false
 	}
 	e, slot, shown := t.seek(address, tag)
 	if e != nil {
-		return place{}, e.index, true
+		return memoPlace{}, e.index, true
 	}
-	return place{slot, len(t.slots), shown}, 0, false
+	return memoPlace{slot, len(t.slots), shown}, 0, false
 }
 
 // addAt is findOrAdd, with what look said a while ago.
-func (t *memoTable) addAt(p place, address uintptr, tag uint32) (index uint32, found bool) {
+func (t *memoTable) addAt(p memoPlace, address uintptr, tag uint32) (index uint32, found bool) {
 	if p.slots == 0 || p.slots != len(t.slots) || t.slots[p.slot] != 0 || 2*len(t.entries) >= len(t.slots) {
 		return t.findOrAdd(address, tag)
 	}
