@@ -105,7 +105,7 @@ func (m *machine) start(data []byte, c *config) {
 	m.max = m.left
 	m.budget = c.budget
 	work := c.limits.workFor(len(data))
-	m.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, mostDepth)), memory: &m.arena}
+	m.h = hasher{work: work, max: work, depth: int(c.limits.Depth), memory: &m.arena}
 	if c.memo != nil {
 		m.memo, m.sparse, m.memoCount, m.nested = c.memo.take()
 	}

@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -26,9 +27,12 @@ type encoder struct {
 	memo    memoTable
 	depth   int64
 	h       hasher
+	hashed  int64 // what it takes Python to hash the keys so far
 
 	frameStart int // offset of the current frame's header; -1 without
 	frameLimit int // the length of buf from which on a frame ends at the next opcode boundary
+	base       int // the length of buf before the pickle
+	most       int // the length that the limit of the message allows; frameLimit is never more
 
 	names    map[nameKey]uint32    // module and attribute names by text
 	shapes   [4]shapeMemo          // see saveShape
@@ -53,10 +57,25 @@ func encode(dst []byte, v any, c *config) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
+	err = e.saveRoot(v)
+	return e.release(dst, v, err)
+}
+
+// saveRoot writes all of the pickle but what begins it.
+func (e *encoder) saveRoot(v any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			b, ok := r.(bail)
+			if !ok {
+				panic(r)
+			}
+			err = b.err
+		}
+	}()
 	if err = e.save(v); err == nil {
 		e.finish()
 	}
-	return e.release(dst, v, err)
+	return err
 }
 
 // newEncoder takes an encoder from the pool and writes the beginning of a pickle.
@@ -74,9 +93,10 @@ func newEncoder(dst []byte, c *config) (*encoder, error) {
 		e.memo, e.names, e.globals = c.memo.table, c.memo.names, c.memo.globals
 		e.memoBase = e.memo.n
 	}
-	work := c.limits.workFor(0)
-	e.h = hasher{work: work, max: work, depth: int(min(c.limits.Depth, 1<<20))}
-	e.frameStart, e.frameLimit = -1, math.MaxInt
+	e.h.depth = int(c.limits.Depth)
+	e.base = len(dst)
+	e.most = int(min(int64(e.base)+c.limits.Message, math.MaxInt))
+	e.frameStart, e.frameLimit = -1, e.most
 	if e.proto >= 2 {
 		e.buf = append(e.buf, wire.OpProto, byte(e.proto))
 	}
@@ -91,6 +111,18 @@ func (e *encoder) finish() {
 	e.buf = append(e.buf, wire.OpStop)
 	if e.proto >= 4 {
 		e.commitFrame()
+	}
+	e.checkLength()
+	if n := int64(e.memo.n - e.memoBase); n > e.c.limits.Memo {
+		panic(bail{&LimitError{Limit: "memo", Value: uint64(n), Max: uint64(e.c.limits.Memo), Offset: -1}})
+	}
+}
+
+// checkLength refuses a pickle that has become too long. Few values are not memoised, large
+// integers and persistent ids, but these a small pickle may mention any number of times.
+func (e *encoder) checkLength() {
+	if len(e.buf) > e.most {
+		panic(bail{&LimitError{Limit: "message", Value: uint64(len(e.buf) - e.base), Max: uint64(e.most - e.base), Offset: -1}})
 	}
 }
 
@@ -119,16 +151,24 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 		out = dst
 	}
 	e.memo.reset()
-	if len(e.names) > 0 {
+	// Clearing a map takes the time of the largest that it ever was.
+	if len(e.names) > keepNames {
+		e.names = nil
+	} else if len(e.names) > 0 {
 		clear(e.names)
 	}
-	if len(e.globals) > 0 {
+	if len(e.globals) > keepNames {
+		e.globals = nil
+	} else if len(e.globals) > 0 {
 		clear(e.globals)
 	}
 	*e = encoder{memo: e.memo, names: e.names, globals: e.globals, scratch: scratch}
 	encoders.Put(e)
 	return out, err
 }
+
+// keepNames is how many entries the maps may have had that a pooled encoder keeps.
+const keepNames = 256
 
 // keepScratch is how large a scratch buffer may get that a pooled encoder keeps.
 const keepScratch = 4 << 20
@@ -138,7 +178,7 @@ const keepScratch = 4 << 20
 
 func (e *encoder) beginFrame() {
 	e.frameStart = len(e.buf)
-	e.frameLimit = e.frameStart + frameHeaderSize + frameSizeTarget
+	e.frameLimit = min(e.frameStart+frameHeaderSize+frameSizeTarget, e.most)
 	e.buf = append(e.buf, wire.OpFrame, 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
@@ -151,10 +191,14 @@ func (e *encoder) commitFrame() {
 	}
 }
 
-// nextFrame is C's opcode boundary, for a frame that is full.
+// nextFrame is C's opcode boundary, for a frame that is full. It is also called, at any protocol,
+// when the message gets near its limit.
 func (e *encoder) nextFrame() {
-	e.commitFrame()
-	e.beginFrame()
+	e.checkLength()
+	if e.proto >= 4 && len(e.buf) >= e.frameStart+frameHeaderSize+frameSizeTarget {
+		e.commitFrame()
+		e.beginFrame()
+	}
 }
 
 // write appends an opcode with its header and a payload; a large one goes outside of any frame.
@@ -326,11 +370,17 @@ func (e *encoder) saveBigInt(v *big.Int) {
 		e.saveInt(v.Int64())
 		return
 	}
+	n := v.BitLen()>>3 + 1
 	if e.proto < 2 {
+		e.checkDigits(float64(v.BitLen()-1) * math.Log10(2)) // before the work, as CPython does
+		start := len(e.buf)
 		e.buf = append(v.Append(append(e.buf, wire.OpLong), 10), 'L', '\n')
+		e.checkDigits(float64(len(bytes.TrimPrefix(e.buf[start+1:], []byte("-"))) - 2))
 		return
 	}
-	n := v.BitLen()>>3 + 1
+	if int64(n) > e.c.limits.IntSize+1 || int64(n) > e.c.limits.IntSize && bigSize(v) > e.c.limits.IntSize {
+		panic(bail{&LimitError{Limit: "int size", Value: uint64(bigSize(v)), Max: uint64(e.c.limits.IntSize), Offset: -1}})
+	}
 	b := make([]byte, n)
 	if v.Sign() > 0 {
 		v.FillBytes(b)
@@ -353,6 +403,21 @@ func (e *encoder) saveBigInt(v *big.Int) {
 	}
 	for i := n - 1; i >= 0; i-- {
 		e.buf = append(e.buf, b[i])
+	}
+}
+
+// bigSize is the number of bytes that v has in two's complement.
+func bigSize(v *big.Int) int64 {
+	bits := v.BitLen()
+	if v.Sign() < 0 {
+		bits = new(big.Int).Not(v).BitLen()
+	}
+	return int64(bits>>3 + 1)
+}
+
+func (e *encoder) checkDigits(n float64) {
+	if n > float64(e.c.limits.Digits) {
+		panic(bail{&LimitError{Limit: "digits", Value: uint64(math.Ceil(n)), Max: uint64(e.c.limits.Digits), Offset: -1, Opcode: "LONG"}})
 	}
 }
 
@@ -677,7 +742,15 @@ func (e *encoder) saveFreshBytes(s string) error {
 
 func (e *encoder) savePers(id any) error {
 	if e.bin {
-		if err := e.saveValue(id); err != nil {
+		if len(e.buf) >= e.frameLimit {
+			e.checkLength() // persistent ids within persistent ids come by here alone
+		}
+		if err := e.enter(); err != nil {
+			return err
+		}
+		err := e.saveValue(id)
+		e.depth--
+		if err != nil {
 			return err
 		}
 		e.buf = append(e.buf, wire.OpBinPersID)

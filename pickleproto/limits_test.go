@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math/big"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -242,4 +243,159 @@ func TestDepthThroughAKeptMemo(t *testing.T) {
 	var limit *LimitError
 	require.True(t, errors.As(err, &limit), "%v", err)
 	assert.Equal(t, "depth", limit.Limit)
+}
+
+// The limits also bound what is written: what one side refuses to read the other does not send.
+func TestEncodeLimits(t *testing.T) {
+	nested := func(n int) any {
+		var v any = Tuple{nil}
+		for range n - 1 {
+			v = NewList(v)
+		}
+		return v
+	}
+	bomb := Tuple{int64(1)}
+	for range 60 {
+		bomb = Tuple{bomb, bomb}
+	}
+	var deepKey any = Tuple{int64(1)}
+	var id any = "x"
+	for range 200 {
+		deepKey = Tuple{deepKey}
+		id = &PersistentID{id}
+	}
+	withKey := func(k any) any {
+		return &Object{Callable: Global{Module: "m", Name: "c"}, Args: Tuple{}, Ops: []Op{{OpSetItems, []any{k, nil}}}}
+	}
+	large := new(big.Int).Lsh(big.NewInt(1), 8*100)
+	many := make([]any, 1000)
+	for i := range many {
+		many[i] = large
+	}
+	for name, c := range map[string]struct {
+		limits Limits
+		protos []int
+		v      any
+		want   LimitError
+	}{
+		"message":           {Limits{Message: 100}, []int{0, 1, 2, 3, 4, 5}, Bytes(strings.Repeat("x", 1000)), LimitError{Limit: "message", Max: 100}},
+		"message of ints":   {Limits{Message: 1000, Digits: -1}, []int{0, 1, 2, 3, 4, 5}, NewList(many...), LimitError{Limit: "message", Max: 1000}},
+		"message of ids":    {Limits{Message: 1000}, []int{1, 2, 3, 4, 5}, NewList(id, id, id, id, id, id, id, id), LimitError{Limit: "message", Max: 1000}},
+		"depth":             {Limits{Depth: 10}, []int{0, 1, 2, 3, 4, 5}, nested(11), LimitError{Limit: "depth", Value: 11, Max: 10}},
+		"depth of ids":      {Limits{Depth: 10}, []int{1, 2, 3, 4, 5}, id, LimitError{Limit: "depth", Value: 11, Max: 10}},
+		"depth of a key":    {Limits{Depth: 100}, []int{0, 1, 2, 3, 4, 5}, withKey(deepKey), LimitError{Limit: "depth", Value: 101, Max: 100}},
+		"work":              {Limits{}, []int{0, 1, 2, 3, 4, 5}, withKey(bomb), LimitError{Limit: "work"}},
+		"memo":              {Limits{Memo: 2}, []int{4}, NewList("abc", "def"), LimitError{Limit: "memo", Value: 3, Max: 2}},
+		"digits":            {Limits{}, []int{0, 1}, new(big.Int).Exp(big.NewInt(10), big.NewInt(4300), nil), LimitError{Limit: "digits", Value: 4301, Max: 4300, Opcode: "LONG"}},
+		"int size":          {Limits{IntSize: 100}, []int{2, 3, 4, 5}, large, LimitError{Limit: "int size", Value: 101, Max: 100}},
+		"int size, far off": {Limits{}, []int{2, 3, 4, 5}, new(big.Int).Lsh(big.NewInt(1), 16<<20), LimitError{Limit: "int size", Value: 2<<20 + 1, Max: DefaultMaxIntSize}},
+		"name":              {Limits{}, []int{0, 1, 2, 3, 4, 5}, Global{Module: "m", Name: strings.Repeat("x", 1025)}, LimitError{Limit: "name", Value: 1025, Max: 1024}},
+	} {
+		for _, proto := range c.protos {
+			t.Run(name+" at protocol "+itoa(int64(proto)), func(t *testing.T) {
+				dst := []byte("before")
+				out, err := AppendMarshal(dst, c.v, WithLimits(c.limits), WithProtocol(proto))
+				assert.Equal(t, dst, out)
+				var got *LimitError
+				require.True(t, errors.As(err, &got), "%v", err)
+				assert.Equal(t, c.want.Limit, got.Limit)
+				assert.Greater(t, got.Value, got.Max)
+				if c.want.Value != 0 {
+					c.want.Offset = -1
+					assert.Equal(t, c.want, *got)
+				} else if c.want.Max != 0 {
+					assert.Equal(t, c.want.Max, got.Max)
+				}
+			})
+		}
+	}
+}
+
+// What lies at a limit is written; so are the largest negative numbers of a size.
+func TestEncodeWithinLimits(t *testing.T) {
+	b, err := Marshal(Bytes(strings.Repeat("x", 1000)))
+	require.NoError(t, err)
+	again, err := Marshal(Bytes(strings.Repeat("x", 1000)), WithLimits(Limits{Message: int64(len(b))}))
+	require.NoError(t, err)
+	assert.Equal(t, b, again)
+	least := new(big.Int).Lsh(big.NewInt(-1), 8*100-1)
+	for _, v := range []*big.Int{least, new(big.Int).Not(least)} {
+		b, err = Marshal(v, WithLimits(Limits{IntSize: 100}))
+		require.NoError(t, err)
+		var back any
+		require.NoError(t, Unmarshal(b, &back, WithLimits(Limits{IntSize: 100})))
+		assert.True(t, Equal(v, back))
+	}
+	_, err = Marshal(new(big.Int).Sub(new(big.Int).Exp(big.NewInt(10), big.NewInt(4300), nil), big.NewInt(1)), WithProtocol(0))
+	require.NoError(t, err)
+	_, err = Marshal(new(big.Int).Neg(new(big.Int).Exp(big.NewInt(10), big.NewInt(4299), nil)), WithProtocol(0))
+	require.NoError(t, err)
+}
+
+// Python hashes a key anew for each dict that it is in: many keys, none of which costs much too
+// much, may cost too much together.
+func TestKeysTogetherAreWork(t *testing.T) {
+	bomb := Tuple{int64(1)}
+	for range 20 {
+		bomb = Tuple{bomb, bomb}
+	}
+	items := []any{}
+	for i := range int64(100) {
+		items = append(items, Tuple{bomb, i}, nil)
+	}
+	_, err := Marshal(&Object{Callable: Global{Module: "collections", Name: "OrderedDict"}, Args: Tuple{}, Ops: []Op{{OpSetItems, items}}})
+	var limit *LimitError
+	require.True(t, errors.As(err, &limit), "%v", err)
+	assert.Equal(t, "work", limit.Limit)
+}
+
+// The deepest that is possible without a limit of the caller's: no walk runs out of stack, which
+// Go could not recover from.
+func TestDepthWithoutLimit(t *testing.T) {
+	const n = mostDepth - 1
+	for name, b := range map[string]string{
+		"list":   strings.Repeat("]", n) + "N" + strings.Repeat("a", n) + ".",
+		"tuple":  "N" + strings.Repeat("\x85", n) + ".",
+		"dict":   strings.Repeat("}N", n) + "N" + strings.Repeat("s", n) + ".",
+		"object": objectNest(n/2) + ".",
+		"id":     "N" + strings.Repeat("Q", n) + ".",
+	} {
+		t.Run(name, func(t *testing.T) {
+			none := WithLimits(Limits{Depth: -1, Memory: -1, Work: -1})
+			var v any
+			require.NoError(t, Unmarshal([]byte(b), &v, none))
+			for _, proto := range []int{2, 4} {
+				_, err := Marshal(v, none, WithProtocol(proto))
+				require.NoError(t, err)
+			}
+			deeper := v
+			for range 10 {
+				deeper = Tuple{deeper}
+			}
+			_, err := Marshal(deeper, none)
+			var limit *LimitError
+			require.True(t, errors.As(err, &limit), "%v", err)
+			assert.Equal(t, "depth", limit.Limit)
+			type node []node // deep, and into Go types too
+			var into node
+			_ = Unmarshal([]byte(b), &into, none)
+			var links struct{ Next any }
+			_ = Unmarshal([]byte(b), &links, none)
+			_ = Repr(v)
+			Equal(v, deeper)
+		})
+	}
+	t.Run("key", func(t *testing.T) {
+		none := WithLimits(Limits{Depth: -1, Memory: -1, Work: -1})
+		var v any
+		require.NoError(t, Unmarshal([]byte("})"+strings.Repeat("\x85", mostDepth-2)+"Ns."), &v, none))
+		err := Unmarshal([]byte("})"+strings.Repeat("\x85", mostDepth+2)+"Ns."), &v, none)
+		var limit *LimitError
+		require.True(t, errors.As(err, &limit), "%v", err)
+	})
+}
+
+// objectNest is m.f(m.f(... m.f())), n of them.
+func objectNest(n int) string {
+	return "cm\nf\nq\x000" + strings.Repeat("h\x00", n) + ")R" + strings.Repeat("\x85R", n-1)
 }

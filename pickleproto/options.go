@@ -56,7 +56,7 @@ func newConfig(opts []Option) config {
 // Limits bounds what one pickle may cost. Zero means the default, a negative value no limit.
 type Limits struct {
 	Message int64 // bytes of one pickle; default 64 MiB
-	Depth   int64 // nesting, in the order in which the encoder first visits; default 10,000
+	Depth   int64 // nesting, in the order in which the encoder first visits; default 10,000, never above 100,000
 	Memory  int64 // bytes allocated for one pickle; default 1 MiB + 64 times the bytes received
 	Stack   int64 // items on the unpickling stack; default none beyond Memory
 	Marks   int64 // marks on the stack; default 1,000,000
@@ -91,6 +91,7 @@ func (l *Limits) fill() {
 	}
 	set(&l.Message, DefaultMaxMessage)
 	set(&l.Depth, DefaultMaxDepth)
+	l.Depth = min(l.Depth, mostDepth)
 	set(&l.Stack, unlimited)
 	set(&l.Marks, DefaultMaxMarks)
 	set(&l.Memo, unlimited)

@@ -13,14 +13,15 @@ import (
 
 // enter takes a level of depth.
 func (e *encoder) enter() error {
-	if e.depth++; e.depth > e.c.limits.Depth || e.depth > mostDepth {
-		return &LimitError{Limit: "depth", Value: uint64(e.depth), Max: uint64(min(e.c.limits.Depth, mostDepth)), Offset: -1}
+	if e.depth++; e.depth > e.c.limits.Depth {
+		return &LimitError{Limit: "depth", Value: uint64(e.depth), Max: uint64(e.c.limits.Depth), Offset: -1}
 	}
 	return nil
 }
 
-// mostDepth bounds the depth when nothing else does: a Go stack may grow to a gigabyte.
-const mostDepth = 1_000_000
+// mostDepth bounds the depth when nothing else does: a Go stack may grow to a gigabyte (a quarter
+// of one where pointers have 32 bits), and a level takes one to two kilobytes of it.
+const mostDepth = 100_000
 
 func (e *encoder) saveList(l *List) error {
 	index, found := e.memo.findOrAdd(addressOf(l), memoTag(0, kindPointer))
@@ -342,14 +343,30 @@ func (e *encoder) saveKey(k any) error {
 	if t, ok := k.(Tuple); ok {
 		for _, v := range t {
 			if w := typeWord(v); w == typTuple || w == typFrozenSet {
-				if _, err := e.h.hash(t); err != nil {
-					return keyError(err, &e.h)
+				if err := e.hashKey(t); err != nil {
+					return err
 				}
 				break
 			}
 		}
 	}
 	return e.save(k)
+}
+
+// hashKey counts what it takes Python to hash k, and refuses what all keys together may not take.
+func (e *encoder) hashKey(k any) error {
+	allowed := e.c.limits.workFor(len(e.buf) - e.base)
+	e.h.work, e.h.max = allowed, allowed
+	_, cost, err := e.h.hashCost(k)
+	if err == errDepth {
+		return &LimitError{Limit: "depth", Value: uint64(e.c.limits.Depth) + 1, Max: uint64(e.c.limits.Depth), Offset: -1}
+	} else if err != nil {
+		return keyError(err, &e.h)
+	}
+	if e.hashed += cost; e.hashed > allowed {
+		return &LimitError{Limit: "work", Value: uint64(e.hashed), Max: uint64(allowed), Offset: -1}
+	}
+	return nil
 }
 
 // batchDict writes keys and values, in turn, as _pickle.c's batch_dict does with an iterator.
@@ -481,8 +498,8 @@ func (e *encoder) saveSetReduce(g Global, keys []any, address uintptr, tag uint3
 	}
 	for _, k := range keys {
 		if _, ok := k.(Tuple); ok {
-			if _, err := e.h.hash(k); err != nil {
-				return keyError(err, &e.h)
+			if err := e.hashKey(k); err != nil {
+				return err
 			}
 		}
 	}

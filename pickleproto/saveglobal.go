@@ -18,6 +18,9 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 		}
 	}
 	module, name := g.namesFor(e.proto)
+	if n := int64(max(len(module), len(name))); n > e.c.limits.Name {
+		return &LimitError{Limit: "name", Value: uint64(n), Max: uint64(e.c.limits.Name), Offset: -1}
+	}
 	key := globalName{module, name}
 	if index, ok := e.globals[key]; ok && g.flags&distinctGlobal == 0 {
 		if boxed != 0 {
