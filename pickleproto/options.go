@@ -62,7 +62,7 @@ type Limits struct {
 	Marks   int64 // marks on the stack; default 1,000,000
 	Memo    int64 // memo entries; default none beyond Memory
 	Digits  int64 // decimal digits of a textual integer; default 4,300, as CPython's
-	IntSize int64 // bytes of a binary integer (LONG1, LONG4); default 64 KiB
+	IntSize int64 // bytes of a binary integer (LONG1, LONG4), which is read in linear time; default 1 MiB
 	Name    int64 // bytes of a module or attribute name; default 1 KiB
 	Work    int64 // steps of hashing, equality and walks; default 10,000,000 + 16 times the bytes
 }
@@ -73,7 +73,7 @@ const (
 	DefaultMaxDepth   = 10_000
 	DefaultMaxMarks   = 1_000_000
 	DefaultMaxDigits  = 4_300
-	DefaultMaxIntSize = 64 << 10
+	DefaultMaxIntSize = 1 << 20
 	DefaultMaxName    = 1 << 10
 
 	memoryBase, memoryPerByte = 1 << 20, 64
