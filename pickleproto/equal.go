@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -145,7 +146,7 @@ func (c *comparer) equal(x, y any) bool {
 		return c.slices(tupleID{&x[0], len(x)}, tupleID{&t[0], len(t)}, x, t)
 	case *List:
 		l, ok := y.(*List)
-		return ok && x != nil && l != nil && c.slices(x, l, x.Items(), l.Items())
+		return ok && x != nil && l != nil && c.lists(x, l)
 	case *Dict:
 		switch y := y.(type) {
 		case *Dict:
@@ -170,6 +171,9 @@ func (c *comparer) equal(x, y any) bool {
 	case *Buffer:
 		b, ok := y.(*Buffer)
 		return ok && x == b
+	}
+	if _, isObject := x.(*Object); isObject && !c.spend(16) {
+		return false // they are taken apart first
 	}
 	if a, ok := numberOf(x); ok {
 		b, ok := numberOf(y)
@@ -258,6 +262,26 @@ func (c *comparer) slices(idX, idY any, x, y []any) bool {
 	return c.err == nil
 }
 
+func (c *comparer) lists(x, y *List) bool {
+	n := x.Len()
+	if n != y.Len() {
+		return false
+	}
+	if p, q := x.packed, y.packed; p != nil && q != nil && p.floats == nil && q.floats == nil && (p.ints == nil) == (q.ints == nil) {
+		return c.spend(n/8) && slices.Equal(p.ints, q.ints) && slices.Equal(p.strs, q.strs)
+	}
+	if x.packed == nil && y.packed == nil {
+		return c.slices(x, y, x.items, y.items)
+	}
+	// Nothing nested on the one side: there is nothing to remember.
+	for i := range n {
+		if !c.item(x.At(i), y.At(i)) {
+			return false
+		}
+	}
+	return c.err == nil
+}
+
 func (c *comparer) dicts(idX, idY any, x, y *Dict) bool {
 	if x.Len() != y.Len() {
 		return false
@@ -307,10 +331,10 @@ func (c *comparer) sets(idX any, n int, all func(yield func(any) bool), y any) b
 }
 
 // keyFinder finds keys that contain instances, which a keyTable knows by identity alone while
-// Python asks their class.
+// Python asks their class. It holds places of keys by keyText.
 type keyFinder struct {
-	built  bool
-	groups map[string][]int // places of such keys by keyText
+	instances map[string][]int // of the keys that contain instances
+	all       map[string][]int // of all keys
 }
 
 // find returns the place of a key that is equal to k, or -1.
@@ -319,19 +343,24 @@ func (c *comparer) find(t *keyTable, k any, odd *keyFinder) int {
 	if err != nil && c.err == nil {
 		c.err = keyError(err, &c.h)
 	}
-	if i >= 0 || c.err != nil || !hasInstance(k) {
+	if i >= 0 || c.err != nil || t == nil {
 		return i
 	}
-	if !odd.built {
-		odd.built, odd.groups = true, map[string][]int{}
-		for i := range t.len() + t.dead {
-			if key := t.keys[i]; !same(key, deleted) && hasInstance(key) {
+	groups := &odd.instances
+	if hasInstance(k) {
+		groups = &odd.all
+	}
+	if *groups == nil {
+		*groups = map[string][]int{}
+		for i, key := range t.keys {
+			if !same(key, deleted) && (groups == &odd.all || hasInstance(key)) {
+				c.spend(4)
 				text := keyText(key)
-				odd.groups[text] = append(odd.groups[text], i)
+				(*groups)[text] = append((*groups)[text], i)
 			}
 		}
 	}
-	for _, i := range odd.groups[keyText(k)] {
+	for _, i := range (*groups)[keyText(k)] {
 		if c.item(t.keys[i], k) {
 			return i
 		}
@@ -358,34 +387,36 @@ func hasInstance(k any) bool {
 // keyText returns a text that is the same for equal keys, and different for most others.
 func keyText(k any) string {
 	switch k := k.(type) {
+	case string:
+		return k
+	case Tuple:
+		if len(k) > 0 {
+			if _, nested := k[0].(Tuple); !nested {
+				return keyText(k[0])
+			}
+		}
 	case *Object:
 		in, ok := instanceOf(k)
 		if !ok {
 			return ""
 		}
 		switch c, _ := stdlib(in.class); c.kind {
-		case kindDate, kindTimeDelta, kindUUID, kindAddress, kindNetwork, kindInterface:
+		case kindDecimal, kindFraction:
+			if n, ok := numberOf(k); ok {
+				return n.nearest()
+			}
+		case kindDate, kindTimeDelta, kindUUID, kindAddress, kindNetwork, kindInterface, kindPath:
 			if v, err := c.from(&in); err == nil {
-				return fmt.Sprint(v)
+				return strings.ToLower(fmt.Sprint(v))
 			}
 		case kindDateTime:
 			if n, tz, err := parseDateTime(&in); err == nil && tz == nil {
 				return n.String()
 			}
-		case kindPath:
-			if v, err := c.from(&in); err == nil {
-				return strings.ToLower(fmt.Sprint(v))
-			}
 		}
-	case Tuple:
-		if len(k) == 0 {
-			return ""
-		}
-		switch first := k[0].(type) {
-		case *Object:
-			return keyText(first)
-		case string:
-			return first
+	case bool, int64, Int, Long, *big.Int, float64, *Complex:
+		if n, ok := numberOf(k); ok {
+			return n.nearest()
 		}
 	}
 	return ""

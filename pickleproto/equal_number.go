@@ -75,6 +75,25 @@ func numberOf(v any) (pyNumber, bool) {
 	return pyNumber{}, false
 }
 
+// nearest returns the float64 nearest to n, as text: the same for numbers that are equal.
+func (n pyNumber) nearest() string {
+	f := n.f
+	switch n.kind {
+	case numInt:
+		f = float64(n.i)
+	case numBig:
+		f, _ = new(big.Float).SetInt(n.big).Float64()
+	case numFraction:
+		if max(n.big.BitLen(), n.den.BitLen()) > maxRatBits {
+			return ""
+		}
+		f, _ = new(big.Rat).SetFrac(n.big, n.den).Float64()
+	case numDecimal:
+		f, _ = strconv.ParseFloat(n.decimal.String(), 64)
+	}
+	return strconv.FormatFloat(f+0, 'g', -1, 64)
+}
+
 func (c *comparer) numbers(a, b pyNumber) bool {
 	if a.kind < b.kind {
 		a, b = b, a // the wider kind first

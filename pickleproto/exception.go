@@ -162,9 +162,9 @@ func (e *Exception) unicodeText() (string, bool) {
 		}
 		return fmt.Sprintf("'%s' codec can't decode bytes %s", encoding, where), ok
 	}
-	prefix, what := "can't translate", "character"
+	prefix := "can't translate"
 	if encoding != "" {
-		prefix, what = fmt.Sprintf("'%s' codec can't encode", encoding), "character"
+		prefix = fmt.Sprintf("'%s' codec can't encode", encoding)
 	}
 	s, ok := args[0].(string)
 	if ok && one {
@@ -173,10 +173,10 @@ func (e *Exception) unicodeText() (string, bool) {
 			s = s[n:]
 		}
 		if c, n := nextChar(s); n > 0 {
-			return fmt.Sprintf("%s %s '%s' in position %d: %s", prefix, what, escapeAlways(c), end-1, reason), true
+			return fmt.Sprintf("%s character '%s' in position %d: %s", prefix, escapeAlways(c), end-1, reason), true
 		}
 	}
-	return fmt.Sprintf("%s %ss %s", prefix, what, where), ok
+	return fmt.Sprintf("%s characters %s", prefix, where), ok
 }
 
 func escapeAlways(c rune) string {

@@ -11,7 +11,8 @@ import (
 
 // Repr returns what Python's repr prints for v, in the words of Python 3.12 and later where
 // versions differ. It never fails and never runs away: what is nested deeper than 10,000 levels is
-// "...", and the text ends with "..." after 64 MiB or ten million values.
+// "...", and the text ends with "..." after 64 MiB, or after a million values that were printed
+// before, as what is shared is printed wherever it occurs.
 //
 //	values of Python       as Python prints them; containers that contain themselves as [...]
 //	set, frozenset         in the order in which their members were added
@@ -29,12 +30,12 @@ func Repr(v any) string { return reprLimited(v, maxReprBytes) }
 
 const (
 	maxReprBytes = 64 << 20
-	maxReprSteps = 10_000_000
+	maxReprAgain = 1_000_000
 )
 
 // reprLimited is Repr with a limit of its own on the length of the text.
 func reprLimited(v any, maxBytes int) string {
-	p := printer{max: maxBytes, steps: maxReprSteps}
+	p := printer{max: maxBytes, again: maxReprAgain}
 	p.value(v)
 	return string(p.out)
 }
@@ -43,11 +44,12 @@ func reprLimited(v any, maxBytes int) string {
 type printer struct {
 	out   []byte
 	max   int // bytes of out
-	steps int // values left
+	again int // values left that were printed before, or steps that print nothing
 	depth int
 	full  bool // out ended with "...": nothing more is written
 
-	active map[any]struct{} // identities of the containers being printed; keys are pointers
+	met      map[any]bool // containers by pointer or tupleID: whether they are being printed now
+	repeated int          // containers being printed that were printed before
 }
 
 // tupleID is the identity of a Tuple or of another slice.
@@ -75,29 +77,46 @@ func (p *printer) stop() {
 	}
 }
 
-// enter begins a container. It prints mark instead, and returns false, if the container is being
-// printed already.
+// enter begins a container; leave ends it. If it is being printed already, enter prints mark
+// instead and returns false.
 func (p *printer) enter(id any, mark string) bool {
-	if _, ok := p.active[id]; ok {
+	active, met := p.met[id]
+	if active {
 		p.write(mark)
 		return false
 	}
-	if p.active == nil {
-		p.active = map[any]struct{}{}
+	if met || p.repeated > 0 {
+		p.repeated++
 	}
-	p.active[id] = struct{}{}
+	if p.met == nil {
+		p.met = map[any]bool{}
+	}
+	p.met[id] = true
 	return true
 }
 
-func (p *printer) leave(id any) { delete(p.active, id) }
+func (p *printer) leave(id any) {
+	p.met[id] = false
+	if p.repeated > 0 {
+		p.repeated--
+	}
+}
+
+// spend takes steps off what may be done again.
+func (p *printer) spend(n int) {
+	if p.again -= n; p.again < 0 {
+		p.stop()
+	}
+}
 
 func (p *printer) value(v any) {
 	if p.full {
 		return
 	}
-	if p.steps--; p.steps < 0 {
-		p.stop()
-		return
+	if p.repeated > 0 {
+		if p.spend(1); p.full {
+			return
+		}
 	}
 	if p.depth >= DefaultMaxDepth {
 		p.write("...")
@@ -137,7 +156,7 @@ func (p *printer) value(v any) {
 		if p.nilPointer(v == nil) || !p.enter(v, "[...]") {
 			return
 		}
-		p.sequence("[", v.Items(), "]")
+		p.list(v)
 		p.leave(v)
 	case *Dict:
 		if p.nilPointer(v == nil) || !p.enter(v, "{...}") {
@@ -163,9 +182,7 @@ func (p *printer) value(v any) {
 		}
 	case *ByteArray:
 		if !p.nilPointer(v == nil) {
-			p.write("bytearray(b")
-			p.bytes(string(v.Data))
-			p.write(")")
+			p.byteArray(v.Data)
 		}
 	case Global:
 		p.global(v)
@@ -213,7 +230,7 @@ func (p *printer) bigInt(i *big.Int) {
 		return
 	}
 	s := i.Text(10)
-	p.steps -= len(s)
+	p.spend(len(s) / 2000 * len(s) / 2000) // digits take more than linear time
 	p.write(s)
 }
 
@@ -270,6 +287,18 @@ func (p *printer) bytes(s string) {
 	p.write(string(appendByteStringRepr(nil, s)))
 }
 
+// byteArray prints a bytearray, which escapes a single quote where bytes does not.
+func (p *printer) byteArray(b []byte) {
+	if len(b) > p.max {
+		b = b[:p.max]
+	}
+	s := string(appendByteStringRepr(nil, string(b)))
+	if s[0] == '"' {
+		s = strings.ReplaceAll(s, "'", `\'`)
+	}
+	p.write("bytearray(b" + s + ")")
+}
+
 func (p *printer) tuple(t Tuple) {
 	if len(t) == 0 {
 		p.write("()")
@@ -298,6 +327,19 @@ func (p *printer) sequence(open string, items []any, close string) {
 		}
 	}
 	p.write(close)
+}
+
+func (p *printer) list(l *List) {
+	p.write("[")
+	for i, v := range l.All() {
+		if i > 0 {
+			p.write(", ")
+		}
+		if p.value(v); p.full {
+			return
+		}
+	}
+	p.write("]")
 }
 
 func (p *printer) set(empty, open string, n int, all func(yield func(any) bool), close string) {

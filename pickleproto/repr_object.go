@@ -35,7 +35,7 @@ func (p *printer) object(o *Object) {
 	case kindDefaultDict:
 		mark = "defaultdict(None, {...})"
 	}
-	if _, again := p.active[o]; again && class.kind == kindDefaultDict && len(in.args) == 1 {
+	if p.met[o] && class.kind == kindDefaultDict && len(in.args) == 1 {
 		p.write("defaultdict(")
 		p.value(in.args[0])
 		p.write(", {...})")
@@ -45,7 +45,9 @@ func (p *printer) object(o *Object) {
 		return
 	}
 	defer p.leave(o)
-	p.steps -= (len(in.items) + len(in.pairs)) / 8 // they are gone through even if little is printed
+	if p.repeated > 0 {
+		p.spend((len(in.items) + len(in.pairs)) / 8) // gone through even if little is printed
+	}
 	switch {
 	case known && p.stdlib(class.kind, &in):
 	case isException(in.class) && in.kwargs == nil && len(in.items) == 0 && len(in.pairs) == 0 && in.called:
@@ -220,7 +222,7 @@ func (p *printer) stdlib(kind stdlibKind, in *instance) bool {
 			return false
 		}
 		words := min(num.BitLen(), den.BitLen()) / 64
-		p.steps -= words * words / 16 // lowest terms take quadratic time
+		p.spend(words * words / 16) // lowest terms take quadratic time
 		r := new(big.Rat).SetFrac(num, den)
 		p.write("Fraction(")
 		p.bigInt(r.Num())

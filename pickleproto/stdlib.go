@@ -147,8 +147,9 @@ func fromObject(o *Object) (v any, known bool, err error) {
 	c, ok := stdlib(in.class)
 	if !ok {
 		if isException(in.class) {
-			e, ok := exceptionOf(o)
-			return e, ok, nil
+			if e, ok := exceptionOf(o); ok {
+				return e, true, nil
+			}
 		}
 		return nil, false, nil
 	}

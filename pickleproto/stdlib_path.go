@@ -95,26 +95,36 @@ func joinNames(s, sep string) string {
 // far; a part with another drive starts anew.
 func joinWindows(parts []string) string {
 	drive, root, rest := "", "", ""
-	for _, p := range parts {
+	var tail strings.Builder
+	for i, p := range parts {
 		d, r, t := splitWindows(strings.ReplaceAll(p, "/", `\`))
 		switch {
 		case r != "":
 			if d != "" || drive == "" {
 				drive = d
 			}
-			root, rest = r, t
-		case d != "" && !strings.EqualFold(d, drive):
-			drive, root, rest = d, r, t
+			root = r
+			tail.Reset()
+		case i == 0 || d != "" && !strings.EqualFold(d, drive):
+			drive, root = d, r
+			tail.Reset()
 		default:
 			if d != "" {
 				drive = d
 			}
-			rest += `\` + t
+			if tail.Len() > 0 {
+				tail.WriteByte('\\')
+			}
 		}
+		tail.WriteString(t)
 	}
+	if rest = tail.String(); rest != "" && root == "" && drive != "" && !strings.HasSuffix(drive, ":") && !strings.HasSuffix(drive, `\`) {
+		rest = `\` + rest
+	}
+	drive, root, rest = splitWindows(drive + root + rest) // \\server and share are a drive once joined
 	if root == "" && strings.HasPrefix(drive, `\`) && !strings.HasSuffix(drive, `\`) {
 		// \\server\share and \\?\unc\server\share have a root without saying so.
-		if p := strings.Split(drive, `\`); len(p) == 4 && p[2] != "?" && p[2] != "." || len(p) == 6 {
+		if p := strings.Split(drive, `\`); len(p) == 4 && !strings.Contains("?.", p[2]) || len(p) == 6 {
 			root = `\`
 		}
 	}

@@ -23,7 +23,7 @@ type goldenRow struct {
 	repr          string
 }
 
-func parseGolden(t *testing.T, text string) []goldenRow {
+func parseGolden(t testing.TB, text string) []goldenRow {
 	var rows []goldenRow
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		f := strings.SplitN(line, "\t", 5)
