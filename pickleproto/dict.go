@@ -19,10 +19,16 @@ type Dict struct {
 // instances of one class and the rows of one table are, share one table until one is changed.
 type keyTable struct {
 	keys   []any
-	index  []uint32 // nil up to smallTable keys
-	shift  uint8    // log2(len(index))
+	index  *keyIndex // nil up to smallTable keys
 	shared bool
-	dead   int // deleted keys, whose places hold deleted
+	dead   int32 // deleted keys, whose places hold deleted
+}
+
+// keyIndex finds the place of a key by open addressing, never full: each slot is 0, or the place + 1
+// with bits of the hash above it.
+type keyIndex struct {
+	slots []uint32
+	shift uint8 // log2(len(slots))
 }
 
 // smallTable is how many keys are searched one by one.
@@ -102,10 +108,11 @@ func (t *keyTable) findSmallInt(n int64) int {
 // probe looks for k with hash x in the index. It returns k's place, or -1 and the index slot
 // where it belongs.
 func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, err error) {
-	mask := uint64(len(t.index) - 1)
-	tag := uint32(x) << t.shift
-	for slot = x >> (64 - t.shift); ; slot = (slot + 1) & mask {
-		e := t.index[slot]
+	slots, shift := t.index.slots, t.index.shift
+	mask := uint64(len(slots) - 1)
+	tag := uint32(x) << shift
+	for slot = x >> (64 - shift); ; slot = (slot + 1) & mask {
+		e := slots[slot]
 		if e == 0 {
 			return -1, slot, nil
 		}
@@ -151,7 +158,7 @@ func (t *keyTable) add(k any, h *hasher) (place int, found bool, err error) {
 		}
 		return len(t.keys) - 1, false, nil
 	}
-	if len(t.keys)+1 > len(t.index)/4*3 {
+	if len(t.keys)+1 > len(t.index.slots)/4*3 {
 		if err = t.reindex(2*len(t.keys), h); err != nil {
 			return -1, false, err
 		}
@@ -165,7 +172,7 @@ func (t *keyTable) add(k any, h *hasher) (place int, found bool, err error) {
 		return place, err == nil, err
 	}
 	t.keys = append(t.keys, k)
-	t.index[slot] = uint32(len(t.keys)) | uint32(x)<<t.shift
+	t.index.slots[slot] = uint32(len(t.keys)) | uint32(x)<<t.index.shift
 	return len(t.keys) - 1, false, nil
 }
 
@@ -186,29 +193,41 @@ func (t *keyTable) reindex(n int, h *hasher) error {
 }
 
 func (t *keyTable) makeIndex(n int) {
-	t.shift = uint8(bits.Len(uint(n + n/2)))
-	t.index = make([]uint32, 1<<t.shift)
+	shift := uint8(bits.Len(uint(n + n/2)))
+	t.index = &keyIndex{make([]uint32, 1<<shift), shift}
 }
 
 // place enters key i, known to be new, into the index.
 func (t *keyTable) place(i int, x uint64) {
-	mask := uint64(len(t.index) - 1)
-	slot := x >> (64 - t.shift)
-	for t.index[slot] != 0 {
+	slots, shift := t.index.slots, t.index.shift
+	mask := uint64(len(slots) - 1)
+	slot := x >> (64 - shift)
+	for slots[slot] != 0 {
 		slot = (slot + 1) & mask
 	}
-	t.index[slot] = uint32(i+1) | uint32(x)<<t.shift
+	slots[slot] = uint32(i+1) | uint32(x)<<shift
+}
+
+func (x *keyIndex) size() int {
+	if x == nil {
+		return 0
+	}
+	return len(x.slots)
 }
 
 func (t *keyTable) clone() *keyTable {
-	return &keyTable{keys: slices.Clone(t.keys), index: slices.Clone(t.index), shift: t.shift, dead: t.dead}
+	c := &keyTable{keys: slices.Clone(t.keys), dead: t.dead}
+	if t.index != nil {
+		c.index = &keyIndex{slices.Clone(t.index.slots), t.index.shift}
+	}
+	return c
 }
 
 func (t *keyTable) len() int {
 	if t == nil {
 		return 0
 	}
-	return len(t.keys) - t.dead
+	return len(t.keys) - int(t.dead)
 }
 
 // remove deletes key k; it returns its former place, or -1.
@@ -280,7 +299,7 @@ func (d *Dict) Delete(key any) bool {
 		return false
 	}
 	d.values[i] = nil
-	if d.t.dead > 16 && d.t.dead > len(d.t.keys)/2 {
+	if d.t.dead > 16 && int(d.t.dead) > len(d.t.keys)/2 {
 		d.compact(&h)
 	}
 	return true
@@ -345,7 +364,7 @@ func (d *Dict) extend(pairs []any, h *hasher, a *arena) error {
 	if d.t != nil {
 		a.charge(n * 64)
 		if d.t.shared {
-			a.charge(16*len(d.t.keys) + 4*len(d.t.index) + 64)
+			a.charge(16*len(d.t.keys) + 4*d.t.index.size() + 64)
 		}
 		for i := 0; i < len(pairs); i += 2 {
 			if err := d.set(pairs[i], pairs[i+1], h); err != nil {
@@ -396,7 +415,7 @@ func (d *Dict) extend(pairs []any, h *hasher, a *arena) error {
 			}
 			t.keys = append(t.keys, k)
 			d.values = append(d.values, pairs[i+1])
-			t.index[slot] = uint32(len(t.keys)) | uint32(x)<<t.shift
+			t.index.slots[slot] = uint32(len(t.keys)) | uint32(x)<<t.index.shift
 		}
 	}
 	if len(t.keys) == n {

@@ -53,6 +53,54 @@ func (p *packed) items() []any {
 // NewList returns a list of the items; it takes the slice over.
 func NewList(items ...any) *List { return &List{items: items} }
 
+// NewIntList returns a list of ints; it takes the slice over. Decoding makes long lists of ints in
+// the same way: no item has a box of its own. Ints gets at the slice.
+func NewIntList(v []int64) *List {
+	return (&packed{ints: v}).list()
+}
+
+// NewFloatList returns a list of floats; it takes the slice over.
+func NewFloatList(v []float64) *List {
+	return (&packed{floats: v}).list()
+}
+
+// NewStringList returns a list of strs; it takes the slice over.
+func NewStringList(v []string) *List {
+	return (&packed{strs: v}).list()
+}
+
+func (p *packed) list() *List {
+	if p.len() < packedMin {
+		return &List{items: p.items()}
+	}
+	return &List{packed: p}
+}
+
+// Ints returns the items of a list that NewIntList or decoding made of ints alone and that nobody
+// has changed since; ok is false for other lists. The slice must not be changed.
+func (l *List) Ints() (v []int64, ok bool) {
+	if l.packed == nil || l.packed.ints == nil {
+		return nil, false
+	}
+	return l.packed.ints, true
+}
+
+// Floats is Ints for floats.
+func (l *List) Floats() (v []float64, ok bool) {
+	if l.packed == nil || l.packed.floats == nil {
+		return nil, false
+	}
+	return l.packed.floats, true
+}
+
+// Strings is Ints for strs.
+func (l *List) Strings() (v []string, ok bool) {
+	if l.packed == nil || l.packed.strs == nil {
+		return nil, false
+	}
+	return l.packed.strs, true
+}
+
 // Len returns the number of items.
 func (l *List) Len() int {
 	if l.packed != nil {

@@ -72,7 +72,7 @@ func (s *Set) Remove(v any) bool {
 	if s.t.remove(v, &h) < 0 {
 		return false
 	}
-	if s.t.dead > 16 && s.t.dead > len(s.t.keys)/2 {
+	if s.t.dead > 16 && int(s.t.dead) > len(s.t.keys)/2 {
 		t := new(keyTable)
 		for _, k := range s.t.keys {
 			if !same(k, deleted) {
