@@ -212,6 +212,7 @@ def test_garbage_is_answered_with_an_exception(programs, name):
     assert type(error) is pickle.UnpicklingError
     assert len(error.args) == 1 and type(error.args[0]) is str
     assert_serves(server.port)
+    server.wait_for("level=(WARN|ERROR)")
     assert len([line for line in server.stderr.splitlines() if "level=WARN" in line or "level=ERROR" in line]) == 1
 
 

@@ -16,6 +16,7 @@ import harness
 SCRIPT1 = os.path.join(harness.SCRIPTS, "script1.py")
 SCRIPT2 = os.path.join(harness.SCRIPTS, "script2.py")
 PRINTED = "Processed data received from script2.py: {'key': 'processed', 'numbers': [2, 3, 4]}\n"
+PRINTED_OTHERWISE = "Processed data received from script2.py: {'numbers': [2, 3, 4], 'key': 'processed'}\n"
 CODECS = ["native", "thirdparty"]
 
 
@@ -56,7 +57,12 @@ def test_script1_against_pickle_server(programs, every_python3, codec, tmp_path)
     said1, said2 = among_themselves(programs, every_python3, tmp_path)
     server = programs.go_server("-codec", codec, "-once")
     script1 = programs.run([every_python3.executable, SCRIPT1], env=harness.mapped(server.port))
-    assert (script1.code, script1.stdout) == (0, said1), script1.stderr
+    assert script1.code == 0, script1.stderr
+    if codec == "native":
+        assert script1.stdout == said1
+    else:
+        # stalecucumber writes a dict in Go's order of maps, which differs from run to run.
+        assert script1.stdout in (said1, PRINTED_OTHERWISE)
     assert server.wait() == 0, server.stderr
     assert without_port(server.stdout) == said2
 
