@@ -27,6 +27,7 @@ type settings struct {
 	write    bool
 	parts    string
 	conns    int
+	most     int
 	move     string // internal: be the server that moves bytes
 }
 
@@ -37,8 +38,9 @@ func main() {
 	flag.StringVar(&s.only, "only", "", "payloads to measure, with commas between; empty is all")
 	flag.StringVar(&s.payloads, "payloads", "../testdata/payloads.py", "the script that writes the payloads")
 	flag.BoolVar(&s.write, "write", false, "also put the tables into README.md and draw chart.svg")
-	flag.StringVar(&s.parts, "parts", "codec,server", "what to measure, with commas between")
+	flag.StringVar(&s.parts, "parts", "codec,memory,server", "what to measure, with commas between")
 	flag.IntVar(&s.conns, "connections", 16, "connections to a server")
+	flag.IntVar(&s.most, "largest", 256, "how many million bytes the largest of the growing messages has")
 	flag.StringVar(&s.move, "move", "", "what this command calls itself with to have a server that only moves bytes")
 	flag.Parse()
 	if s.move != "" {
@@ -92,6 +94,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 			return err
 		}
 		b.report(stdout)
+	}
+	if slices.Contains(parts, "memory") {
+		if err := b.reportCosts(stdout, s.most, stderr); err != nil {
+			return err
+		}
 	}
 	if slices.Contains(parts, "server") {
 		binary := filepath.Join(dir, "pickle-server")

@@ -5,7 +5,8 @@ type payload struct {
 	name  string
 	title string
 	// typed returns a pointer to a new Go value of the type that a program would choose.
-	typed func() any
+	typed  func() any
+	goType string
 }
 
 func target[T any]() any { return new(T) }
@@ -27,6 +28,14 @@ type record struct {
 	Note   *string    `pickle:"note"`
 }
 
+type tuple struct {
+	_     struct{} `pickle:",tuple"`
+	Index int64
+	Half  float64
+	Text  string
+	None  *string
+}
+
 type node struct {
 	Left  *node `pickle:"left"`
 	Right *node `pickle:"right"`
@@ -34,16 +43,16 @@ type node struct {
 }
 
 var payloads = []payload{
-	{"seed", "the seed's dict", target[seed]},
-	{"ints", "100,000 ints", target[[]int64]},
-	{"floats", "100,000 floats", target[[]float64]},
-	{"strings", "100,000 distinct short strings", target[[]string]},
-	{"dict", "dict of 100,000 str to int", target[map[string]int64]},
-	{"records", "10,000 records of 9 fields", target[[]record]},
-	{"tree", "binary tree of dicts, depth 13", target[node]},
-	{"tuples", "50,000 4-tuples", target[[][4]any]},
-	{"frozensets", "20,000 small frozensets", target[[]map[int64]struct{}]},
-	{bytesName, "16 MiB of bytes", target[[]byte]},
+	{"seed", "the seed's dict", target[seed], "struct"},
+	{"ints", "100,000 ints", target[[]int64], "[]int64"},
+	{"floats", "100,000 floats", target[[]float64], "[]float64"},
+	{"strings", "100,000 distinct short strings", target[[]string], "[]string"},
+	{"dict", "dict of 100,000 str to int", target[map[string]int64], "map[string]int64"},
+	{"records", "10,000 records of 9 fields", target[[]record], "[]struct"},
+	{"tree", "binary tree of dicts, depth 13", target[node], "struct"},
+	{"tuples", "50,000 4-tuples", target[[]tuple], "[]struct"},
+	{"frozensets", "20,000 small frozensets", target[[][]int64], "[][]int64"},
+	{bytesName, "16 MiB of bytes", target[[]byte], "[]byte"},
 }
 
 // bytesName is the payload that has goals of its own.

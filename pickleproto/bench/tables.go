@@ -74,7 +74,11 @@ func (b *bench) table(w io.Writer, t table) {
 		ours, ours100 := b.time(p, t.id, 400), b.time(p, t.id, 100)
 		at400.add(python / ours)
 		at100.add(python / ours100)
-		cells := []string{p.title, thousands(size), duration(python), duration(ours), ratio(python / ours), pass(python/ours, t.goal),
+		title := p.title
+		if t.id == "typed" {
+			title += ": `" + p.goType + "`"
+		}
+		cells := []string{title, thousands(size), duration(python), duration(ours), ratio(python / ours), pass(python/ours, t.goal),
 			duration(ours100), ratio(python / ours100), pass(python/ours100, goalDefaultGC),
 			ratio(b.time(p, t.python+freedToo, 0) / ours)}
 		freed.add(b.time(p, t.python+freedToo, 0) / ours)
