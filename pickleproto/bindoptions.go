@@ -12,6 +12,7 @@ type bindingConfig struct {
 	truncateNanos   bool
 	byName          map[Global]reflect.Type
 	byType          map[reflect.Type]classTag
+	converters      []func(o *Object, t reflect.Type) (any, bool, error)
 	err             error // of a registration; reported by the call that has the option
 }
 
@@ -69,6 +70,13 @@ func withClass(name string, v any, f form) Option {
 		}
 		b.byName[g], b.byType[t] = t, classTag{form: f, name: g}
 	}
+}
+
+// WithConverter lets f turn instances into Go values: it is asked for each *Object that Unmarshal
+// is to put into a Go type other than `any` and those of this package, and returns a value that can
+// be assigned to t, or false if it has none. f must not keep or change o.
+func WithConverter(f func(o *Object, t reflect.Type) (v any, ok bool, err error)) Option {
+	return func(c *config) { c.binding.converters = append(c.binding.converters, f) }
 }
 
 // classOf says how the struct type t is written: as registered, else as its blank field says.

@@ -17,6 +17,12 @@ import (
 // model, or any other Go value that can be marshalled.
 type Marshaler interface{ MarshalPickle() (any, error) }
 
+// ProtocolMarshaler is a Marshaler that is something else at one protocol than at another.
+type ProtocolMarshaler interface {
+	Marshaler
+	MarshalPickleProtocol(protocol int) (any, error)
+}
+
 func marshal(dst []byte, v any, c *config) ([]byte, error) {
 	if c.binding.err != nil {
 		return dst, c.binding.err
@@ -195,7 +201,14 @@ func saveMarshaler(e *encoder, p *savePlan, v reflect.Value) error {
 			return e.saveValue(known)
 		}
 	}
-	x, err := v.Interface().(Marshaler).MarshalPickle()
+	var x any
+	var err error
+	switch m := v.Interface().(type) {
+	case ProtocolMarshaler:
+		x, err = m.MarshalPickleProtocol(e.proto)
+	case Marshaler:
+		x, err = m.MarshalPickle()
+	}
 	if err != nil {
 		return marshalError(p.t, err)
 	}

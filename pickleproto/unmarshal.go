@@ -193,6 +193,11 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 		}
 		return nil
 	}
+	if len(b.c.binding.converters) > 0 && p.kind != bindAny && p.kind != bindModel {
+		if ok, err := b.convert(x, v, p); ok || err != nil {
+			return err
+		}
+	}
 	if p.std {
 		made, ok, err := stdlibInto(x, p.t)
 		if err != nil {
@@ -301,6 +306,29 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 		}
 	}
 	return b.assign(x, v, p)
+}
+
+// convert asks the converters for an instance's Go value.
+func (b *binder) convert(x any, v reflect.Value, p *typePlan) (ok bool, err error) {
+	o, isObject := x.(*Object)
+	if !isObject || p.kind == bindPointer {
+		return false, nil
+	}
+	for _, f := range b.c.binding.converters {
+		made, ok, err := f(o, p.t)
+		if err != nil {
+			return false, mismatchErr(x, p.t, err)
+		}
+		if !ok {
+			continue
+		}
+		if made == nil || !reflect.TypeOf(made).AssignableTo(p.t) {
+			return false, mismatchf(x, p.t, "the converter made a %T", made)
+		}
+		v.Set(reflect.ValueOf(made))
+		return true, nil
+	}
+	return false, nil
 }
 
 // assign takes x as it is, which a hook (WithPersistentLoad, WithExtension) may have made to be
