@@ -147,3 +147,55 @@ func TestEqualIsBounded(t *testing.T) {
 	Equal(odd(20000), odd(20000))
 	require.Less(t, time.Since(start), 20*time.Second)
 }
+
+// TestEqualOfPackedLists: long lists of one kind are held without boxes once decoded.
+func TestEqualOfPackedLists(t *testing.T) {
+	list := func(n int, item func(i int) any) *List {
+		items := make([]any, n)
+		for i := range items {
+			items[i] = item(i)
+		}
+		b, err := Marshal(NewList(items...))
+		require.NoError(t, err)
+		v, err := Native.Decode(b)
+		require.NoError(t, err)
+		return v.(*List)
+	}
+	ints := func(n int) *List { return list(n, func(i int) any { return int64(i) }) }
+	floats := list(100, func(i int) any { return float64(i) })
+	strs := list(100, func(i int) any { return string(rune('a' + i%26)) })
+	require.True(t, Equal(ints(100), ints(100)))
+	require.False(t, Equal(ints(100), ints(101)))
+	require.False(t, Equal(ints(100), list(100, func(i int) any { return int64(i + i/99) })))
+	require.True(t, Equal(ints(100), floats))
+	require.True(t, Equal(floats, NewList(ints(100).Items()...)))
+	require.True(t, Equal(strs, list(100, func(i int) any { return string(rune('a' + i%26)) })))
+	require.False(t, Equal(strs, ints(100)))
+	nans := list(100, func(int) any { return math.NaN() })
+	require.True(t, Equal(nans, nans))
+	require.False(t, Equal(nans, list(100, func(int) any { return math.NaN() })))
+}
+
+func TestEqualOfTimesWithZoneInfo(t *testing.T) {
+	berlin, utc := mustZone(t, "Europe/Berlin"), zoneInfo("UTC", 1)
+	at := func(tz ...any) *Object {
+		return reduce("datetime", "time", append([]any{Bytes("\x0c\x00\x00\x00\x00\x00")}, tz...)...)
+	}
+	m := maker{protocol: 4}
+	tz, err := m.location(berlin)
+	require.NoError(t, err)
+	require.True(t, Equal(at(tz), at(zoneInfo("Europe/Berlin", 1))))
+	require.True(t, Equal(at(zoneInfo("Europe/Berlin", 0)), at()), "a ZoneInfo knows no offset without a date")
+	require.True(t, Equal(at(utc), at(utcZone)))
+	require.False(t, Equal(at(utc), at()))
+	require.False(t, Equal(at(zoneInfo("No/Where", 1)), at()))
+	require.False(t, Equal(at(reduce("app", "tz")), at()))
+	same := reduce("app", "tz")
+	require.True(t, Equal(at(same), at(same)))
+	noCache := func() *Object { return zoneInfo("Europe/Berlin", 0) }
+	require.False(t, Equal(noCache(), noCache()))
+	state := Bytes("\x07\xe4\x01\x01\x00\x00\x00\x00\x00\x00")
+	require.True(t, Equal(reduce("datetime", "datetime", state, noCache()), reduce("datetime", "datetime", state, noCache())), "the same instant")
+	require.False(t, Equal(reduce("datetime", "datetime", state, same), reduce("datetime", "datetime", state, reduce("app", "tz"))))
+	require.False(t, Equal(reduce("datetime", "datetime", state, zoneInfo("No/Where", 0)), reduce("datetime", "datetime", state, utcZone)))
+}

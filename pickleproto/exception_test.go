@@ -195,3 +195,20 @@ func TestExceptionsInPython(t *testing.T) {
 		})
 	}
 }
+
+func TestExceptionOfValues(t *testing.T) {
+	e, ok := ExceptionOf(reduce("builtins", "ValueError", "x"), nil)
+	require.True(t, ok)
+	require.Equal(t, "ValueError: x", e.Error())
+	for _, v := range []any{nil, "x", reduce("app", "Oops"), reduce("builtins", "int", "x")} {
+		_, ok := ExceptionOf(v, nil)
+		require.False(t, ok)
+	}
+	e, ok = ExceptionOf(reduce("app", "Oops"), func(class Global) bool { return class.Name == "Oops" })
+	require.True(t, ok)
+	require.Equal(t, "app.Oops", e.Error())
+	bad := reduce("builtins", "ValueError")
+	bad.Ops = []Op{{OpBuild, []any{"state"}}}
+	_, ok = ExceptionOf(bad, nil)
+	require.False(t, ok)
+}

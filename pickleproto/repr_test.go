@@ -156,3 +156,52 @@ func TestReprIsBounded(t *testing.T) {
 	require.True(t, strings.HasSuffix(Repr(many), "..."))
 	require.Less(t, time.Since(start), 20*time.Second)
 }
+
+func TestReprOfOddObjects(t *testing.T) {
+	partial := func(state any) *Object {
+		o := reduce("functools", "partial", Global{Module: "builtins", Name: "int"})
+		o.Ops = []Op{{OpBuild, []any{state}}}
+		return o
+	}
+	intClass := Global{Module: "builtins", Name: "int"}
+	full := reduce("app", "Sub", int64(1))
+	full.How, full.Kwargs = ByNewObjEx, dictOf(t, "k", "v")
+	full.Ops = []Op{{OpBuild, []any{Tuple{nil}}}, {OpAppends, []any{"item"}}, {OpSetItems, []any{"key", "value"}}}
+	for want, v := range map[string]any{
+		"<class 'NoneType'>":                                                    reduce("builtins", "type", nil),
+		"<class 'ellipsis'>":                                                    reduce("builtins", "type", Ellipsis),
+		"<class 'NotImplementedType'>":                                          reduce("builtins", "type", NotImplemented),
+		"<builtins.type object: (1,)>":                                          reduce("builtins", "type", int64(1)),
+		"<builtins.type object: (<class 'int'>,)>":                              reduce("builtins", "type", intClass),
+		"functools.partial(<class 'int'>, '1', base=2)":                         partial(Tuple{intClass, Tuple{"1"}, dictOf(t, "base", int64(2)), nil}),
+		"<functools.partial object: (<class 'int'>,), 5>":                       partial(int64(5)),
+		"<functools.partial object: (<class 'int'>,), (1, 2, 3, 4)>":            partial(Tuple{int64(1), int64(2), int64(3), int64(4)}),
+		"<app.Sub object: (1,), {'k': 'v'}, (None,), 'item', ('key', 'value')>": full,
+		"OSError(99, 'no')":                                                     reduce("builtins", "OSError", int64(99), "no", "file"),
+		"FileNotFoundError(2, 'no')":                                            reduce("exceptions", "IOError", int64(2), "no"),
+		"Empty()":                                                               reduce("queue", "Empty"),
+		"zoneinfo.ZoneInfo(key='Europe/Berlin')":                                zoneInfo("Europe/Berlin", 0),
+		"Counter({'a': 'x', 'b': 'y'})":                                         reduce("collections", "Counter", dictOf(t, "a", "x", "b", "y")),
+		"Counter({'b': 18446744073709551616, 'a': 2.5, 'c': True})":             reduce("collections", "Counter", dictOf(t, "a", 2.5, "b", bigInt("18446744073709551616"), "c", true)),
+		"Counter({'a': nan, 'b': 1})":                                           reduce("collections", "Counter", dictOf(t, "a", math.NaN(), "b", int64(1))),
+		"range(0, 99999999999999999999)":                                        reduce("builtins", "range", int64(0), bigInt("99999999999999999999"), int64(1)),
+		"namespace()":                                                           reduce("types", "SimpleNamespace"),
+		"{'a': [1, 2]}":                                                         map[string]any{"a": []any{1, 2}},
+		"[]":                                                                    []any{},
+		"(" + strings.TrimSuffix(strings.Repeat("'a', ", 40), ", ") + ")":       Tuple(repeated("a", 40)),
+	} {
+		require.Equal(t, want, Repr(v))
+	}
+	require.Equal(t, "b'aaa...", reprLimited(Bytes(strings.Repeat("a", 100)), 5))
+	require.Equal(t, "bytea...", reprLimited(&ByteArray{[]byte("aaaaaaaaaa")}, 5))
+	require.Equal(t, "{'a':...", reprLimited(map[string]any{"a": strings.Repeat("b", 10)}, 5))
+	require.Equal(t, "{1, 2...", reprLimited(mustSet(t, int64(1), int64(2), int64(3)), 5))
+}
+
+func repeated(v any, n int) []any {
+	out := make([]any, n)
+	for i := range out {
+		out[i] = v
+	}
+	return out
+}

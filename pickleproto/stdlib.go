@@ -34,7 +34,7 @@ import (
 //	ipaddress.IPv4Network, IPv6Network         netip.Prefix
 //	ipaddress.IPv4Interface, IPv6Interface     IPInterface
 //	builtin exceptions, and a few others       *Exception
-//	Enum members                               EnumMember        (to Python only: see enumMember)
+//	Enum members                               EnumMember        (to Python only: class(value) may be any class)
 //	Ellipsis, NotImplemented                   Ellipsis, NotImplemented (Globals)
 //
 // For the binding:
@@ -51,7 +51,6 @@ import (
 //	(*instance).attributes   the attributes of a plain object, a dataclass, a slots class
 //	newInstance              a plain object or dataclass to encode
 //	newNamedTuple            a namedtuple to encode
-//	enumMember(v)            class and value (or name) when v may be an Enum member
 //	exceptionOf(o)           *Exception from any instance, for classes that were registered
 
 // Ellipsis and NotImplemented are the two singletons that pickle writes by name.

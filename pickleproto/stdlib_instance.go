@@ -240,33 +240,6 @@ type EnumMember struct {
 	Value any
 }
 
-// enumMember says what an Enum member in v would be: class(value), which all versions write, or
-// getattr(class, name), as 3.11 and 3.12 write some. Any call of a class with one argument looks
-// the same, so the caller must know the class for an Enum.
-func enumMember(v any) (class Global, value any, name string, ok bool) {
-	o, isObject := v.(*Object)
-	if !isObject || o.How != ByReduce || len(o.Ops) != 0 {
-		return
-	}
-	g, ok1 := o.Callable.(Global)
-	args, ok2 := o.Args.(Tuple)
-	if !ok1 || !ok2 {
-		return
-	}
-	if g = python3Name(g); g.Module == "builtins" && g.Name == "getattr" {
-		if len(args) == 2 {
-			c, ok1 := args[0].(Global)
-			n, ok2 := textOf(args[1])
-			return python3Name(c), nil, n, ok1 && ok2
-		}
-		return
-	}
-	if len(args) != 1 {
-		return
-	}
-	return g, args[0], "", true
-}
-
 // python3Name returns g under the names that Python 3 has for it, and without flags.
 func python3Name(g Global) Global {
 	m, n := g.namesFor(3)

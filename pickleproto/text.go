@@ -30,17 +30,6 @@ func appendChar(b []byte, c rune) []byte {
 	return utf8.AppendRune(b, c)
 }
 
-// charCount returns len() of a str.
-func charCount(s string) int {
-	n := 0
-	for s != "" {
-		_, size := nextChar(s)
-		s = s[size:]
-		n++
-	}
-	return n
-}
-
 func uint64Value(v uint64) any {
 	if v <= 1<<63-1 {
 		return int64(v)
