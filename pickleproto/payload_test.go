@@ -36,6 +36,13 @@ type (
 		Pos    [2]float64 `pickle:"pos"`
 		Note   *string    `pickle:"note"`
 	}
+	payloadTuple struct {
+		_     struct{} `pickle:",tuple"`
+		Index int64
+		Half  float64
+		Text  string
+		None  *string
+	}
 	payloadNode struct {
 		Left  *payloadNode `pickle:"left"`
 		Right *payloadNode `pickle:"right"`
@@ -63,8 +70,8 @@ var payloads = []payload{
 	{"tree", func() any { return payloadTree(13) }, newTarget[payloadNode]},
 	{"tuples", func() any {
 		return payloadList(50000, func(i int64) any { return Tuple{i, float64(i) * 0.5, fmt.Sprint("t", i), nil} })
-	}, newTarget[[][4]any]},
-	{"frozensets", func() any { return payloadList(20000, payloadFrozenSet) }, newTarget[[]map[int64]struct{}]},
+	}, newTarget[[]payloadTuple]},
+	{"frozensets", func() any { return payloadList(20000, payloadFrozenSet) }, newTarget[[][]int64]},
 	{"bytes", func() any {
 		b := make([]byte, 16<<20)
 		for i := range b {
@@ -174,6 +181,18 @@ func BenchmarkUnmarshalAny(b *testing.B) {
 func BenchmarkUnmarshalTyped(b *testing.B) {
 	for _, p := range payloads {
 		b.Run(p.name, func(b *testing.B) { benchmarkUnmarshal(b, p.pickle(b), p.typed) })
+	}
+}
+
+// BenchmarkUnmarshalOther reads payloads into Go types that fit as well, and cost more.
+func BenchmarkUnmarshalOther(b *testing.B) {
+	for _, p := range payloads {
+		switch p.name {
+		case "frozensets":
+			b.Run("frozensets as maps", func(b *testing.B) { benchmarkUnmarshal(b, p.pickle(b), newTarget[[]map[int64]struct{}]) })
+		case "tuples":
+			b.Run("tuples as arrays of any", func(b *testing.B) { benchmarkUnmarshal(b, p.pickle(b), newTarget[[][4]any]) })
+		}
 	}
 }
 
