@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -87,16 +88,19 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 
 	b := &bench{dir: dir, python: child, window: s.window, results: map[key]*result{}}
 	parts := strings.Split(s.parts, ",")
-	fmt.Fprintf(stdout, "%s, %d cores, %s/%s; CPython %s; %s; best of %d rounds.\n",
+	var tables bytes.Buffer
+	out := io.MultiWriter(stdout, &tables)
+	machine := fmt.Sprintf("%s, %d cores, %s/%s; CPython %s; %s; best of %d rounds",
 		processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, python, runtime.Version(), s.rounds)
+	fmt.Fprintf(out, "%s.\n", machine)
 	if slices.Contains(parts, "codec") {
 		if err := b.codec(ctx, s, stderr); err != nil {
 			return err
 		}
-		b.report(stdout)
+		b.report(out)
 	}
 	if slices.Contains(parts, "memory") {
-		if err := b.reportCosts(stdout, s.most, stderr); err != nil {
+		if err := b.reportCosts(out, s.most, stderr); err != nil {
 			return err
 		}
 	}
@@ -111,9 +115,17 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		reportServed(stdout, all, s.conns)
+		reportServed(out, all, s.conns)
 	}
-	return nil
+	if !s.write {
+		return nil
+	}
+	if slices.Contains(parts, "codec") {
+		if err := os.WriteFile("chart.svg", chart(b.groups(), machine), 0o644); err != nil {
+			return err
+		}
+	}
+	return writeTables("README.md", tables.Bytes())
 }
 
 // codec lets all contenders take turns, round by round.
