@@ -304,6 +304,17 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 			v.SetZero()
 			return nil
 		}
+		if o, ok := x.(*Object); ok && p.t == reflect.TypeFor[*ByteArray]() {
+			if s, _, ok := binaryOf(o); ok {
+				known, key, shared := b.known(x, p.t)
+				if !shared {
+					known = reflect.ValueOf(&ByteArray{Data: []byte(s)})
+					b.share(key, known)
+				}
+				v.Set(known)
+				return b.take(int64(len(s)))
+			}
+		}
 	}
 	return b.assign(x, v, p)
 }
@@ -462,6 +473,15 @@ func binaryOf(x any) (s string, data []byte, ok bool) {
 		return "", x.Data, true
 	case *Buffer:
 		return "", x.Data, x.Data != nil
+	case *Object:
+		// Up to 3.7, and below protocol 3, a bytearray is bytearray(text, 'latin-1').
+		in, isInstance := instanceOf(x)
+		if isInstance && in.class == (Global{Module: "builtins", Name: "bytearray"}) && in.plain() && len(in.args) == 2 {
+			if encoding, isText := textOf(in.args[1]); isText && encoding == "latin-1" {
+				s, ok = bytesOf(in.args[0])
+				return s, nil, ok
+			}
+		}
 	}
 	return "", nil, false
 }
