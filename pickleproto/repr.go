@@ -304,15 +304,19 @@ func (p *printer) tuple(t Tuple) {
 		p.write("()")
 		return
 	}
+	end := ")"
+	if len(t) == 1 {
+		end = ",)"
+	}
+	if len(t) <= 16 && !branches(t) { // nothing in it that could lead back
+		p.sequence("(", t, end)
+		return
+	}
 	id := tupleID{&t[0], len(t)}
 	if !p.enter(id, "(...)") {
 		return
 	}
-	if len(t) == 1 {
-		p.sequence("(", t, ",)")
-	} else {
-		p.sequence("(", t, ")")
-	}
+	p.sequence("(", t, end)
 	p.leave(id)
 }
 

@@ -15,7 +15,7 @@ import (
 // class would refuse is an error.
 //
 //	Python                                     Go
-//	datetime.datetime with tzinfo              time.Time
+//	datetime.datetime with tzinfo              time.Time         (also one of pytz or dateutil)
 //	datetime.datetime without                  NaiveDateTime
 //	datetime.date, datetime.time               Date, TimeOfDay
 //	datetime.timedelta                         TimeDelta         (and from time.Duration)

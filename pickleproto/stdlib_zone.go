@@ -12,14 +12,15 @@ type zone struct {
 	key    string    // of ZoneInfo; empty for a fixed offset
 	cached bool      // ZoneInfo(key) rather than ZoneInfo.no_cache(key)
 	offset TimeDelta // of a fixed one
-	name   string    // of a fixed one; hasName tells an empty one from none
+	name   string    // of a fixed one; named tells an empty one from none
 	named  bool
+	within string // the region that a fixed offset of pytz is one of; else empty
 }
 
 // utc reports that Python would load z as the singleton timezone.utc.
 func (z zone) utc() bool { return z.key == "" && !z.named && z.offset == TimeDelta{} }
 
-// parseZone reads a datetime.timezone or a zoneinfo.ZoneInfo.
+// parseZone reads a datetime.timezone, a zoneinfo.ZoneInfo, or what pytz and dateutil write.
 func parseZone(v any) (zone, error) {
 	o, ok := v.(*Object)
 	if !ok {
@@ -29,10 +30,76 @@ func parseZone(v any) (zone, error) {
 		return z, nil
 	}
 	in, ok := instanceOf(o)
-	if !ok || in.class != (Global{Module: "datetime", Name: "timezone"}) {
+	if !ok {
 		return zone{}, badState("tzinfo is no timezone and no ZoneInfo")
 	}
-	return parseTimezone(&in)
+	if in.class == (Global{Module: "datetime", Name: "timezone"}) {
+		return parseTimezone(&in)
+	}
+	if z, ok := parseForeignZone(&in); ok {
+		return z, nil
+	}
+	return zone{}, badState("tzinfo is no timezone and no ZoneInfo")
+}
+
+// parseForeignZone reads the time zones of pytz and dateutil, which is all that programs for Python
+// 2 and before 3.9 have: read, never written. pytz fixes the offset of each time itself:
+// _p(region, offset, dst, abbreviation).
+func parseForeignZone(in *instance) (z zone, ok bool) {
+	if !in.plain() {
+		return z, false
+	}
+	seconds := func(v any, unit int64) bool {
+		n, ok := intOf(v)
+		if !ok || n <= -86400/unit || n >= 86400/unit {
+			return false
+		}
+		z.offset = TimeDelta{Seconds: int(n * unit)}
+		if n < 0 {
+			z.offset = TimeDelta{-1, 86400 + int(n*unit), 0}
+		}
+		return true
+	}
+	args := in.args
+	switch in.class {
+	case Global{Module: "pytz", Name: "_UTC"}, Global{Module: "dateutil.tz.tz", Name: "tzutc"}:
+		return z, len(args) == 0
+	case Global{Module: "pytz", Name: "FixedOffset"}:
+		return z, len(args) == 1 && seconds(args[0], 60)
+	case Global{Module: "pytz", Name: "_p"}:
+		switch len(args) {
+		case 1:
+			z.key, ok = textOf(args[0])
+			return z, ok && z.key != ""
+		case 4:
+			z.within, ok = textOf(args[0])
+			z.name, z.named = textOf(args[3])
+			return z, ok && z.named && seconds(args[1], 1)
+		}
+	case Global{Module: "dateutil.tz.tz", Name: "tzoffset"}:
+		if len(args) != 2 {
+			return z, false
+		}
+		z.name, z.named = textOf(args[0])
+		o, ok := args[1].(*Object)
+		if !ok {
+			return z, false
+		}
+		delta, ok := instanceOf(o)
+		if !ok || delta.class != (Global{Module: "datetime", Name: "timedelta"}) {
+			return z, false
+		}
+		var err error
+		z.offset, err = parseTimeDelta(&delta)
+		return z, err == nil && z.validOffset()
+	}
+	return z, false
+}
+
+// validOffset reports whether a fixed offset is less than a day.
+func (z zone) validOffset() bool {
+	s := z.offset
+	return s.Days == 0 || s.Days == -1 && (s.Seconds > 0 || s.Microseconds > 0)
 }
 
 // parseTimezone reads timezone(timedelta) and timezone(timedelta, name).
@@ -51,7 +118,7 @@ func parseTimezone(in *instance) (z zone, err error) {
 	if z.offset, err = parseTimeDelta(&d); err != nil {
 		return z, err
 	}
-	if s := z.offset; s.Days < -1 || s.Days > 0 || s.Days == -1 && s.Seconds == 0 && s.Microseconds == 0 {
+	if !z.validOffset() {
 		return z, badState("the offset of timezone is a day or more")
 	}
 	if len(in.args) == 2 {
@@ -129,6 +196,11 @@ func (z zone) location() (*time.Location, error) {
 		}
 		return loadZone(z.key)
 	}
+	if z.within != "" && validZoneKey(z.within) {
+		if loc, err := loadZone(z.within); err == nil {
+			return loc, nil
+		}
+	}
 	if z.utc() {
 		return time.UTC, nil
 	}
@@ -177,6 +249,9 @@ func (z zone) instant(n NaiveDateTime) (time.Time, error) {
 	loc, err := z.location()
 	if err != nil {
 		return time.Time{}, err
+	}
+	if z.within != "" {
+		return time.Unix(n.utc().Unix()-int64(z.seconds()), int64(n.Microsecond)*1000).In(loc), nil
 	}
 	return n.In(loc), nil
 }
