@@ -66,8 +66,9 @@ func TestCorpusScanned(t *testing.T) {
 		s.Reset()
 		for i := range c.Data {
 			_, done, err := s.Scan(c.Data[i : i+1])
-			require.NoError(t, err)
-			require.Equal(t, i == len(c.Data)-1, done, "%s, protocol %d, %s", c.Name, c.Protocol, c.Pythons)
+			if err != nil || done != (i == len(c.Data)-1) {
+				t.Fatalf("%s, protocol %d, %s: byte %d: done %t, %v", c.Name, c.Protocol, c.Pythons, i, done, err)
+			}
 		}
 	}
 }
