@@ -63,6 +63,13 @@ endif
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { rm -rf .venv; exit 1; }
 	@touch $@
 
+.venv-payloads/made: pytests/requirements-payloads.txt
+	@echo "== .venv-payloads from $(PYTHON)"
+	@rm -rf .venv-payloads
+	@$(PYTHON) -m venv .venv-payloads
+	@.venv-payloads/bin/python -m pip install --quiet --disable-pip-version-check -r pytests/requirements-payloads.txt || { rm -rf .venv-payloads; exit 1; }
+	@touch $@
+
 py-test: server client .venv/made
 	@echo "== pytest, one Python"
 	@$(PYTEST)

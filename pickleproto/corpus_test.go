@@ -18,7 +18,7 @@ import (
 // What CPython 3.8 and later write comes back byte for byte; what older ones write comes back as
 // an equal value.
 func TestCorpusComesBack(t *testing.T) {
-	for _, file := range []string{"objects"} {
+	for _, file := range []string{"objects", "payloads"} {
 		exact, equal := 0, 0
 		for _, c := range corpus.Load(t, file) {
 			var v any
@@ -53,7 +53,7 @@ func clip(b []byte) []byte { return b[:min(len(b), 400)] }
 
 // The scanner finds the end of each pickle, also byte by byte, and the protocol to answer in.
 func TestCorpusScanned(t *testing.T) {
-	for _, c := range corpus.Load(t, "objects") {
+	for _, c := range append(corpus.Load(t, "objects"), corpus.Load(t, "payloads")...) {
 		var s wire.Scanner
 		n, done, err := s.Scan(append(slices.Clone(c.Data), "more"...))
 		require.NoError(t, err, "%s, protocol %d, %s", c.Name, c.Protocol, c.Pythons)

@@ -6,7 +6,7 @@ objects.jsonl holds the objects of objects.py, payloads.jsonl what the packages 
 requirements-payloads.txt pickle. A line is one pickle:
 
     name, protocol   which object, at which protocol
-    pythons          the versions that wrote exactly these bytes
+    pythons          the versions that wrote exactly these bytes (of payloads: with the packages)
     repr             as the newest of them prints the loaded value, or null
     exact            a CPython of 3.8 or later writes these bytes again when it has loaded them
     data, deflate    the pickle in base64; if it is long, deflated
@@ -77,10 +77,17 @@ def main():
     script = os.path.join(harness.PEERS, "write_corpus.py")
     parts = []
     for python in interpreters.find():
-        rows = written_by([python.executable, script])
+        rows = written_by([python.executable, script, "objects"])
         print("CPython %s: %d pickles" % (python, len(rows)))
         parts.append((python.version, python.label, rows))
     write("objects.jsonl", parts)
+
+    python = os.path.join(harness.ROOT, ".venv-payloads", "bin", "python")
+    packages = subprocess.check_output([python, os.path.join(harness.HERE, "payloads.py")]).decode().strip()
+    version, _, rest = packages.partition(", ")
+    label = "%s with %s" % (version, rest.rpartition(", ")[0])
+    rows = written_by([python, script, "payloads"])
+    write("payloads.jsonl", [(tuple(int(n) for n in version.split(".")), label, rows)])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Sends every object of objects.py to the echo handler and compares what comes back.
 
-    python fidelity.py PORT TRANSPORT [cPickle]
+    python fidelity.py PORT TRANSPORT [cPickle | payloads]
 
-For each object and each protocol b = dumps(loads(dumps(x, p)), p) is sent, and a line
+With "payloads" those of payloads.py are sent, the objects of third-party packages. For each object and each protocol b = dumps(loads(dumps(x, p)), p) is sent, and a line
 of JSON printed: the name, the protocol and the outcome.
     same      the answer is b, to the byte
     equal     the bytes differ, the loaded value is equal in value and type
@@ -20,14 +20,18 @@ import pickletools
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-if len(sys.argv) > 3:
+if sys.argv[3:] == ["cPickle"]:
     import cPickle
     import pickle
     pickle.dumps, pickle.loads = cPickle.dumps, cPickle.loads
 
 import comparing  # noqa: E402
-import objects  # noqa: E402
 from echo import Echo  # noqa: E402
+
+if sys.argv[3:] == ["payloads"]:
+    import payloads as objects  # noqa: E402
+else:
+    import objects  # noqa: E402
 
 
 def opcodes(data):
