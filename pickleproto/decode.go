@@ -224,9 +224,20 @@ func (m *machine) underflow(i int) error {
 	return m.fail(i, "unpickling stack underflow")
 }
 
+// foresee returns the size that something which has filled n places by now is to grow to: twice
+// that, or, in a long message, what the rest of it will fill if it goes on as it did, for
+// growing again costs copies and fresh memory.
+func (m *machine) foresee(n int) int {
+	if n < 1<<14 || m.opAt == 0 {
+		return 2 * n
+	}
+	most := int(float64(n)/float64(m.opAt)*float64(len(m.whole))) + n/32
+	return min(max(most, n+n/2), 8*n)
+}
+
 // grow makes room on the stack, charging what it adds.
 func (m *machine) grow(stack []any) []any {
-	n := max(2*cap(stack), 64)
+	n := max(m.foresee(cap(stack)), 64)
 	if most := m.c.limits.Stack; int64(n) > most {
 		if int64(len(stack)) > most {
 			panic(bail{&LimitError{Limit: "stack", Value: uint64(len(stack)), Max: uint64(most), Offset: -1}})
@@ -779,7 +790,7 @@ func (m *machine) put(n int, v any) {
 		return
 	case n <= 2*m.memoCount+1024 && int64(n) < m.c.limits.Memo:
 		if n >= cap(m.memo) {
-			size := int(min(int64(max(2*cap(m.memo), n+1, 64)), m.c.limits.Memo))
+			size := int(min(int64(max(m.foresee(cap(m.memo)), n+1, 64)), m.c.limits.Memo))
 			m.charge(16 * (size - cap(m.memo)))
 			s := make([]any, len(m.memo), size)
 			copy(s, m.memo)

@@ -95,8 +95,8 @@ func newEncoder(dst []byte, c *config) (*encoder, error) {
 	}
 	e.h.depth = int(c.limits.Depth)
 	e.base = len(dst)
-	e.most = int(min(int64(e.base)+c.limits.Message, math.MaxInt))
-	e.frameStart, e.frameLimit = -1, e.most
+	e.most = int(min(int64(e.base)+c.encodeMost, math.MaxInt))
+	e.frameStart, e.frameLimit = -1, min(len(e.buf)+frameSizeTarget, e.most)
 	if e.proto >= 2 {
 		e.buf = append(e.buf, wire.OpProto, byte(e.proto))
 	}
@@ -195,14 +195,28 @@ func (e *encoder) commitFrame() {
 // when the message gets near its limit.
 func (e *encoder) nextFrame() {
 	e.checkLength()
-	if e.proto >= 4 && len(e.buf) >= e.frameStart+frameHeaderSize+frameSizeTarget {
+	e.reserve(2 * frameSizeTarget)
+	if e.proto < 4 {
+		e.frameLimit = min(len(e.buf)+frameSizeTarget, e.most)
+	} else if len(e.buf) >= e.frameStart+frameHeaderSize+frameSizeTarget {
 		e.commitFrame()
 		e.beginFrame()
 	}
 }
 
+// reserve makes room for n bytes in a large buffer by doubling it; append alone would grow it by a
+// quarter, and copy it, over and over.
+func (e *encoder) reserve(n int) {
+	if cap(e.buf)-len(e.buf) < n && len(e.buf) >= 8*frameSizeTarget {
+		b := make([]byte, len(e.buf), 2*cap(e.buf)+n)
+		copy(b, e.buf)
+		e.buf = b
+	}
+}
+
 // write appends an opcode with its header and a payload; a large one goes outside of any frame.
 func (e *encoder) write(header []byte, payload string) {
+	e.reserve(len(payload))
 	if len(payload) >= frameSizeTarget && e.proto >= 4 {
 		e.commitFrame()
 		e.buf = append(append(e.buf, header...), payload...)

@@ -45,20 +45,23 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 
 // seek returns the entry of an identity, or nil and the slot where it belongs with what of the
 // hash that slot shows. It looks first where the address alone says, so that values which lie
-// side by side in memory do so in the table; then, if another one has that place, along a chain
-// that begins at a place scattered by multiplication.
+// side by side in memory do so in the table, and in the places around it, which share a cache line;
+// then along a chain that begins at a place scattered by multiplication.
 func (t *memoTable) seek(address uintptr, tag uint32) (e *memoEntry, slot uint64, shown uint32) {
 	h := uint64(address) * 0x9e3779b97f4a7c15
 	mask := uint64(len(t.slots) - 1)
 	shown = uint32(h>>8) << t.shift
-	slot = uint64(address) >> 3 & mask
-	s := t.slots[slot]
-	if s == 0 {
-		return nil, slot, shown
-	}
-	if (s^shown)&^uint32(mask) == 0 {
-		if e = &t.entries[s&uint32(mask)-1]; e.address == address && e.tag == tag {
-			return e, slot, shown
+	home := uint64(address) >> 3 & mask
+	for j := range uint64(8) {
+		slot = home ^ j
+		s := t.slots[slot]
+		if s == 0 {
+			return nil, slot, shown
+		}
+		if (s^shown)&^uint32(mask) == 0 {
+			if e = &t.entries[s&uint32(mask)-1]; e.address == address && e.tag == tag {
+				return e, slot, shown
+			}
 		}
 	}
 	for slot = h >> (64 - t.shift); ; slot = (slot + 1) & mask {
@@ -85,6 +88,9 @@ func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found 
 	}
 	index = uint32(t.n)
 	t.n++
+	if len(t.entries) == cap(t.entries) {
+		t.growEntries()
+	}
 	t.entries = append(t.entries, memoEntry{address, tag, index})
 	t.slots[slot] = uint32(len(t.entries)) | shown
 	return index, false
@@ -116,6 +122,9 @@ func (t *memoTable) addAt(p memoPlace, address uintptr, tag uint32) (index uint3
 	}
 	index = uint32(t.n)
 	t.n++
+	if len(t.entries) == cap(t.entries) {
+		t.growEntries()
+	}
 	t.entries = append(t.entries, memoEntry{address, tag, index})
 	t.slots[p.slot] = uint32(len(t.entries)) | p.shown
 	return index, false
@@ -137,6 +146,13 @@ func (t *memoTable) grow() {
 		_, slot, shown := t.seek(e.address, e.tag)
 		t.slots[slot] = uint32(i+1) | shown
 	}
+}
+
+// growEntries doubles, where append would grow a large slice by a quarter, over and over.
+func (t *memoTable) growEntries() {
+	e := make([]memoEntry, len(t.entries), max(32, 2*cap(t.entries)))
+	copy(e, t.entries)
+	t.entries = e
 }
 
 // reset empties the table; one that is much too large is dropped.

@@ -10,6 +10,7 @@ type Option func(*config)
 type config struct {
 	protocol       int // of Marshal; -1 in a config that has not been set up
 	limits         Limits
+	encodeMost     int64 // Limits.Message as it is for writing
 	budget         *Budget
 	copyStrings    bool
 	lend           bool
@@ -49,13 +50,20 @@ func newConfig(opts []Option) config {
 			o(&c)
 		}
 	}
+	c.encodeMost = c.limits.Message
+	if c.encodeMost == 0 {
+		c.encodeMost = DefaultMaxEncoded
+	}
 	c.limits.fill()
+	if c.encodeMost < 0 {
+		c.encodeMost = unlimited
+	}
 	return c
 }
 
 // Limits bounds what one pickle may cost. Zero means the default, a negative value no limit.
 type Limits struct {
-	Message int64 // bytes of one pickle; default 64 MiB
+	Message int64 // bytes of one pickle; default 64 MiB to read, 1 GiB to write
 	Depth   int64 // nesting, in the order in which the encoder first visits; default 10,000, never above 100,000
 	Memory  int64 // bytes allocated for one pickle; default 1 MiB + 64 times the bytes received
 	Stack   int64 // items on the unpickling stack; default none beyond Memory
@@ -70,6 +78,7 @@ type Limits struct {
 // The defaults of Limits.
 const (
 	DefaultMaxMessage = 64 << 20
+	DefaultMaxEncoded = 1 << 30
 	DefaultMaxDepth   = 10_000
 	DefaultMaxMarks   = 1_000_000
 	DefaultMaxDigits  = 4_300

@@ -77,7 +77,7 @@ func (m *machine) loadRun(l *List, data []byte, i int) (next int, rest []byte) {
 }
 
 func (m *machine) loadInts(l *List, c *cursor) bool {
-	ints := m.intRun[:0]
+	ints := room(m.intRun, len(m.whole)-c.p, 2)
 	data, p, start := c.data, c.p, 0
 	for {
 		if len(data)-p >= 5 {
@@ -132,6 +132,15 @@ func (m *machine) loadInts(l *List, c *cursor) bool {
 	return true
 }
 
+// room empties scratch for a run of items of size bytes each, in what is left of the message; in a
+// long one it starts with some room.
+func room[T any](scratch []T, left, size int) []T {
+	if cap(scratch) == 0 && left > 1<<12 {
+		return make([]T, 0, min(left/size, 1<<12))
+	}
+	return scratch[:0]
+}
+
 // shortInt reads an int near the end of the data, or one of LONG1, and returns the bytes that
 // it takes, or 0.
 func shortInt(b []byte) (v int64, n int) {
@@ -160,7 +169,7 @@ func (m *machine) keepInts(ints []int64) {
 }
 
 func (m *machine) loadFloats(l *List, c *cursor) bool {
-	floats := m.floatRun[:0]
+	floats := room(m.floatRun, len(m.whole)-c.p, 9)
 	start := 0
 	for {
 		data, p := c.data, c.p
