@@ -96,7 +96,7 @@ bench: ## prints the tables of pickleproto/bench: CPython, this codec, its peers
 bench-once:
 	@echo "== each benchmark once"
 	@$(GO) test -run '^$$' -bench . -benchtime 1x ./...
-	@cd pickleproto/bench && $(GO) vet ./... && $(GO) run . -rounds 1 -window 1ms >/dev/null
+	@cd pickleproto/bench && $(GO) vet ./... && $(GO) test ./... && $(GO) run . -rounds 1 -window 1ms -largest 1 >/dev/null
 
 fuzz: ## runs each fuzz target for FUZZTIME (10s)
 	@for package in $$($(GO) list ./...); do \
