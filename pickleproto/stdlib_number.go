@@ -61,7 +61,7 @@ func DecimalOf(i *big.Int) Decimal {
 func (d Decimal) String() string {
 	t := decimalText{negative: d.Negative, form: d.Form, exponent: d.Exponent, digits: "0"}
 	if d.Coefficient != nil {
-		t.digits = d.Coefficient.Text(10)
+		t.digits = strings.TrimPrefix(d.Coefficient.Text(10), "-") // Negative says the sign
 	}
 	if d.Form != Finite && t.digits == "0" {
 		t.digits = ""
