@@ -31,6 +31,7 @@ type arena struct {
 	nDicts   int
 	nTables  int
 	nObjects int
+	nFrozen  int
 	nOps     int
 
 	text     string // a copy of data[textBase:], which strings are cut from
@@ -196,12 +197,13 @@ func (a *arena) set() *Set {
 }
 
 func (a *arena) frozenSet() *FrozenSet {
-	if len(a.frozen) == 0 {
-		a.charge(8 * 64)
-		a.frozen = make([]FrozenSet, 64)
+	if a.nFrozen == len(a.frozen) {
+		n := next(len(a.frozen), unsafe.Sizeof(FrozenSet{}))
+		a.charge(n * int(unsafe.Sizeof(FrozenSet{})))
+		a.frozen, a.nFrozen = make([]FrozenSet, n), 0
 	}
-	p := &a.frozen[0]
-	a.frozen = a.frozen[1:]
+	p := &a.frozen[a.nFrozen]
+	a.nFrozen++
 	return p
 }
 
@@ -276,7 +278,7 @@ func (a *arena) forget() {
 	}
 	if a.objects != nil || a.opsSlab != nil || a.sets != nil || a.frozen != nil {
 		a.objects, a.opsSlab, a.sets, a.frozen = nil, nil, nil, nil
-		a.nObjects, a.nOps = 0, 0
+		a.nObjects, a.nOps, a.nFrozen = 0, 0, 0
 	}
 	a.text, a.textBase, a.budget, a.taken = "", 0, nil, 0
 	if a.shapes.used {

@@ -555,7 +555,7 @@ func (m *machine) run() (any, int, error) {
 				h += m.over(fence, top)
 				m.highest = max(m.highest, h)
 			}
-			if err := extendSet(&s.t, stack[fence:], &m.h, &m.arena); err != nil {
+			if err := fillSet(&s.t, stack[fence:], &m.h, &m.arena); err != nil {
 				return nil, 0, m.keyError(i-1, err)
 			}
 			stack = append(stack[:fence], s)

@@ -51,9 +51,7 @@ func checkDepth(v any, limit int64, sharing bool) error {
 					l.items = c.t.keys
 				}
 			case *FrozenSet:
-				if c.t != nil {
-					l.items = c.t.keys
-				}
+				l.items = c.t.keys
 			case *Object:
 				l.items = []any{c.Callable, c.Args, c.Kwargs}
 				for i := len(c.Ops) - 1; i >= 0; i-- {

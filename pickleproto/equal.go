@@ -311,7 +311,7 @@ func (c *comparer) sets(idX any, n int, all func(yield func(any) bool), y any) b
 		if y == nil {
 			return false
 		}
-		t = y.t
+		t = &y.t
 	default:
 		return false
 	}

@@ -51,7 +51,9 @@ func (m *machine) fold(f any, args Tuple) (any, error) {
 			return s, nil
 		}
 		s := m.frozenSet()
-		s.t = t
+		if t != nil {
+			s.t = *t
+		}
 		return s, nil
 	case "bytes":
 		if m.proto < 3 && len(args) == 0 {

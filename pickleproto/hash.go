@@ -275,7 +275,7 @@ func (h *hasher) hashFrozenSet(s *FrozenSet) (x uint64, cost int64, err error) {
 	}
 	defer h.leave()
 	x = uint64(s.Len()) * hashK1
-	for i := 0; s.t != nil && i < len(s.t.keys); i++ {
+	for i := range s.t.keys {
 		y, c, err := h.hashCost(s.t.keys[i])
 		if err != nil {
 			return 0, 0, err
@@ -362,7 +362,7 @@ func (h *hasher) equal(x, y any) (bool, error) {
 			return false, err
 		}
 		defer h.leave()
-		for i := 0; x.t != nil && i < len(x.t.keys); i++ {
+		for i := range x.t.keys {
 			if j, err := y.t.find(x.t.keys[i], h); j < 0 || err != nil {
 				return false, err
 			}

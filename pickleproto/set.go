@@ -10,18 +10,24 @@ import (
 type Set struct{ t *keyTable }
 
 // FrozenSet is Python's frozenset, which may be a key. The zero FrozenSet is empty.
-type FrozenSet struct{ t *keyTable }
+type FrozenSet struct{ t keyTable }
 
 // NewSet returns a set of the items. The error is that of Dict.Set.
 func NewSet(items ...any) (*Set, error) {
 	t, err := newSetTable(items)
-	return &Set{t}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Set{t}, nil
 }
 
 // NewFrozenSet returns a frozenset of the items. The error is that of Dict.Set.
 func NewFrozenSet(items ...any) (*FrozenSet, error) {
 	t, err := newSetTable(items)
-	return &FrozenSet{t}, err
+	if err != nil {
+		return nil, err
+	}
+	return &FrozenSet{*t}, nil
 }
 
 func newSetTable(items []any) (*keyTable, error) {
@@ -107,23 +113,30 @@ func (t *keyTable) all() iter.Seq[any] {
 	}
 }
 
-// extendSet adds items to the table *p, as ADDITEMS and FROZENSET do.
+// extendSet adds items to the table *p, as ADDITEMS does.
 func extendSet(p **keyTable, items []any, h *hasher, a *arena) error {
 	if len(items) == 0 {
 		return nil
 	}
-	t := *p
-	if t == nil {
-		t = a.keyTable()
-		*p = t
-		t.keys = a.anys(len(items))[:0]
-		if len(items) > smallTable {
-			a.charge(4 << bits.Len(uint(len(items)+len(items)/2)))
-			t.makeIndex(len(items))
-		}
-	} else {
-		a.charge(len(items) * 48)
+	if *p != nil {
+		a.charge(len(items) * 32)
+		return (*p).addAll(items, h)
 	}
+	*p = a.keyTable()
+	return fillSet(*p, items, h, a)
+}
+
+// fillSet puts items into an empty table, as FROZENSET does.
+func fillSet(t *keyTable, items []any, h *hasher, a *arena) error {
+	t.keys = a.anys(len(items))[:0]
+	if len(items) > smallTable {
+		a.charge(4 << bits.Len(uint(len(items)+len(items)/2)))
+		t.makeIndex(len(items))
+	}
+	return t.addAll(items, h)
+}
+
+func (t *keyTable) addAll(items []any, h *hasher) error {
 	for _, v := range items {
 		if _, _, err := t.add(v, h); err != nil {
 			return err
