@@ -116,6 +116,10 @@ func (c *conn) serve() {
 		return
 	}
 	defer tc.Close()
+	if s.ServeConn != nil {
+		c.converse(ctx, tc)
+		return
+	}
 	c.decodeOpts = s.dopts
 	if s.KeepMemo {
 		c.decodeOpts = append(c.decodeOpts[:len(c.decodeOpts):len(c.decodeOpts)], pickleproto.WithMemo(new(pickleproto.Memo)))

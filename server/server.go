@@ -23,6 +23,12 @@ type Server struct {
 	// Handler answers the requests.
 	Handler Handler
 
+	// ServeConn, if not nil, takes the place of Handler: it is called once for each connection, after
+	// the handshakes, and holds the whole conversation by itself. When it returns, the connection is
+	// closed; an error is logged. Its context ends with the connection's, or when the Server is
+	// closed. After Shutdown c.Receive returns transport.ErrInterrupted between two messages.
+	ServeConn func(ctx context.Context, c transport.Conn) error
+
 	// Transport says where a message begins and ends; nil is transport.Raw.
 	Transport transport.Transport
 
@@ -150,7 +156,7 @@ func (s *Server) transport() transport.Transport {
 // down within DrainTimeout. It then returns ErrServerClosed, and ln is closed. It may be called
 // for several listeners. A handler's context has ctx's values, not its end.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	if s.Handler == nil {
+	if s.Handler == nil && s.ServeConn == nil {
 		return errors.New("server: no Handler")
 	}
 	s.init()

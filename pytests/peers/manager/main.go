@@ -1,0 +1,179 @@
+// Command manager is a Go manager for the tests, with objects of every kind that they call. It
+// prints "listening PORT" and serves until it is killed. Its authkey is "k".
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/pickleproto/transport"
+	"github.com/picklebridge/picklebridge/server/managers"
+)
+
+// Calc has methods of every form.
+type Calc struct{ gone chan struct{} }
+
+// Sum is what Add takes.
+type Sum struct{ A, B int }
+
+func (*Calc) Add(s Sum) int { return s.A + s.B }
+
+func (*Calc) Sub(a, b float64) float64 { return a - b }
+
+func (*Calc) Total(first int, more ...int) int {
+	for _, n := range more {
+		first += n
+	}
+	return first
+}
+
+func (*Calc) Join(p struct {
+	managers.Args
+	Words []string
+	Sep   string `pickle:"separator,omitempty"`
+}) string {
+	return strings.Join(p.Words, p.Sep)
+}
+
+func (*Calc) DivMod(a, b int) (int, int, error) {
+	if b == 0 {
+		return 0, 0, pickleproto.NewException("ZeroDivisionError", "integer division or modulo by zero")
+	}
+	return a / b, a % b, nil
+}
+
+func (*Calc) Fail(text string) error { return errors.New(text) }
+
+func (*Calc) Panic() { panic("secret of the innards") }
+
+func (*Calc) Unpicklable() any { return func() {} }
+
+func (*Calc) Anything(x any) any { return x }
+
+func (*Calc) Nothing() {}
+
+// Block waits until the client has gone. It prints "blocking".
+func (c *Calc) Block(ctx context.Context) error {
+	fmt.Println("blocking")
+	<-ctx.Done()
+	c.gone <- struct{}{}
+	return ctx.Err()
+}
+
+// AwaitGone waits for the end of a Block.
+func (c *Calc) AwaitGone(ctx context.Context) bool {
+	select {
+	case <-c.gone:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (*Calc) Sleep(ctx context.Context, seconds float64) error {
+	select {
+	case <-time.After(time.Duration(seconds * float64(time.Second))):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (*Calc) String() string { return "a calculator" }
+
+func (*Calc) Dir(a string, b string) string { return a + "/" + b }
+
+// Account is made by its factory, and by Bank's methods.
+type Account struct {
+	mu      sync.Mutex
+	owner   string
+	balance int
+}
+
+func NewAccount(p struct {
+	Owner   string
+	Balance int `pickle:"balance,omitempty"`
+}) (*Account, error) {
+	if p.Balance < 0 {
+		return nil, pickleproto.NewException("ValueError", "negative balance")
+	}
+	return &Account{owner: p.Owner, balance: p.Balance}, nil
+}
+
+func (a *Account) Deposit(n int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.balance += n
+	return a.balance
+}
+
+func (a *Account) Owner() string { return a.owner }
+
+// Transfer takes a proxy of another account.
+func (a *Account) Transfer(to *Account, n int) int {
+	to.Deposit(n)
+	return a.Deposit(-n)
+}
+
+func (a *Account) MarshalPickle() (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return map[string]any{"owner": a.owner, "balance": a.balance}, nil
+}
+
+// Bank gives accounts as proxies.
+type Bank struct {
+	m      *managers.Manager
+	shared *managers.Proxy
+}
+
+func (b *Bank) Open(owner string) *Account { return &Account{owner: owner} }
+
+// Find gives None where nobody is found.
+func (b *Bank) Find(owner string) *Account {
+	if owner == "nobody" {
+		return nil
+	}
+	return &Account{owner: owner}
+}
+
+func (b *Bank) All() []any { return []any{b.shared, "and no more"} }
+
+func (b *Bank) Same(p *managers.Proxy) *managers.Proxy { return p }
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func main() {
+	m := &managers.Manager{Auth: transport.Auth{Key: []byte("k")}, OnShutdown: func() { os.Exit(7) }}
+	if len(os.Args) > 1 {
+		d, err := time.ParseDuration(os.Args[1])
+		must(err)
+		m.OrphanTimeout = d
+	}
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	bank := &Bank{m: m}
+	must(m.Register("calc", &Calc{gone: make(chan struct{}, 100)},
+		managers.WithName("Dir", "__add__"), managers.WithParams("Dir", "a", "b"), managers.WithParams("DivMod", "a", "b")))
+	must(m.Register("account", NewAccount))
+	must(m.Register("bank", bank, managers.Returns("open", "account"), managers.Returns("find", "account")))
+	var err error
+	bank.shared, err = m.Share("account", &Account{owner: "everybody", balance: 100})
+	must(err)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	fmt.Println("listening", ln.Addr().(*net.TCPAddr).Port)
+	must(m.Serve(context.Background(), ln))
+}

@@ -1,0 +1,71 @@
+"""Stock Python calls Go values through multiprocessing.managers, and Go calls Python's."""
+
+import os
+import subprocess
+
+import pytest
+
+import harness
+
+CLIENT = os.path.join(harness.PEERS, "manager_client.py")
+
+
+@pytest.fixture(scope="module")
+def go_manager(tmp_path_factory):
+    """The executable of pytests/peers/manager."""
+    path = tmp_path_factory.mktemp("manager") / "manager"
+    subprocess.check_call(["go", "build", "-o", str(path), "./pytests/peers/manager"], cwd=harness.ROOT)
+    return path
+
+
+@pytest.fixture
+def manager(programs, go_manager):
+    """A function that starts the manager and returns it, with its .port."""
+    def start(*args):
+        server = programs.start([go_manager] + list(args))
+        server.port = int(server.wait_for(r"^listening (\d+)$", "stdout").group(1))
+        return server
+    return start
+
+
+def ok(programs, python, server, case):
+    done = programs.run([python.executable, CLIENT, server.port, case])
+    assert (done.code, done.stdout) == (0, "ok\n"), done.stderr + server.stderr
+
+
+@pytest.mark.parametrize("case", ["calls", "errors", "objects", "threads", "bad_requests"])
+def test_python_calls_go(programs, manager, python, case):
+    server = manager()
+    ok(programs, python, server, case)
+    ok(programs, python, server, "calls")  # the server lives on
+
+
+def test_all_at_once(programs, manager, request):
+    """One Go manager serves every Python there is at the same time."""
+    server = manager()
+    pythons = request.config.found if request.config.thorough else request.config.found[:1] + request.config.chosen
+    running = [programs.start([p.executable, CLIENT, server.port, "threads"]) for p in pythons for _ in range(2)]
+    for client in running:
+        assert client.wait() == 0, client.stderr
+
+
+def test_client_dies_in_a_call(programs, manager, python):
+    server = manager()
+    client = programs.start([python.executable, CLIENT, server.port, "block"])
+    server.wait_for("^blocking$", "stdout")
+    client.kill()
+    ok(programs, python, server, "await_gone")
+
+
+def test_client_dies_with_references(programs, manager, python):
+    for timeout, then in (("100ms", "orphan_gone"), ("0s", "kept_orphan")):
+        server = manager(timeout)
+        client = programs.run([python.executable, CLIENT, server.port, "orphan"])
+        assert client.code == 0, client.stderr
+        ok(programs, python, server, then)
+
+
+def test_shutdown(programs, manager, python):
+    server = manager()
+    ok(programs, python, server, "shutdown")
+    assert server.wait() == 7

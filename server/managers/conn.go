@@ -1,0 +1,469 @@
+package managers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/pickleproto/transport"
+	"github.com/picklebridge/picklebridge/server"
+)
+
+// client is one connection of a client, served by one goroutine.
+type client struct {
+	m      *Manager
+	tc     transport.Conn
+	host   string
+	called map[*object]struct{} // for OrphanTimeout
+	call   call                 // the one under way
+
+	// While a call waits for something, another goroutine receives, to see the client's end.
+	mu      sync.Mutex
+	pending chan received // of that goroutine; nil if there is none
+}
+
+type received struct {
+	m   transport.Message
+	err error
+}
+
+// call is one request: call the method of an object, or of the server itself.
+type call struct {
+	m        *Manager
+	client   *client
+	protocol int
+	size     int    // of the message
+	ident    string // of the object
+	method   string
+	args     pickleproto.Tuple
+	kwds     *pickleproto.Dict // may be nil
+}
+
+// errNoMethod is a target's answer to a name that it does not know.
+var errNoMethod = errors.New("managers: no such method")
+
+// tracebackError is an error that the client sees as RemoteError with the text of a traceback.
+type tracebackError struct{ err error }
+
+func (e *tracebackError) Error() string { return e.err.Error() }
+
+func (m *Manager) serveConn(ctx context.Context, tc transport.Conn) error {
+	c := &client{m: m, tc: tc, host: hostOf(tc.NetConn().RemoteAddr())}
+	c.call.m, c.call.client = m, c
+	m.objects.connected(c.host)
+	defer func() { m.objects.disconnected(c.host, c.called) }()
+	msg, err := c.receive()
+	if err != nil {
+		return c.refused(msg, err)
+	}
+	serve := false
+	err = c.answer(ctx, msg, func(ctx context.Context) (answer, error) {
+		a, again, err := c.serverCall(ctx)
+		serve = again && err == nil
+		return a, err
+	})
+	for err == nil && serve {
+		if msg, err = c.receive(); err != nil {
+			return c.refused(msg, err)
+		}
+		err = c.answer(ctx, msg, c.objectCall)
+	}
+	return err
+}
+
+// refused ends a connection from which no further message comes; one that is too large is told.
+func (c *client) refused(msg transport.Message, err error) error {
+	var limit *pickleproto.LimitError
+	if errors.As(err, &limit) {
+		_ = c.send(msg.Protocol, traceback(err, msg.Protocol))
+	}
+	return err
+}
+
+// receive returns the next message, which may have come while a call was under way.
+func (c *client) receive() (transport.Message, error) {
+	c.mu.Lock()
+	pending := c.pending
+	c.pending = nil
+	c.mu.Unlock()
+	if pending != nil {
+		r := <-pending
+		return r.m, r.err
+	}
+	return c.tc.Receive()
+}
+
+// watch receives in another goroutine while a call waits, and calls gone when the client is.
+func (c *client) watch(gone func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending != nil {
+		return
+	}
+	pending := make(chan received, 1)
+	c.pending = pending
+	go func() {
+		m, err := c.tc.Receive()
+		pending <- received{m, err}
+		if err != nil && !errors.Is(err, transport.ErrInterrupted) {
+			gone()
+		}
+	}()
+}
+
+// callContext is the context of a call: it ends when the client goes away. As long as nobody asks
+// for that, which only those do who are about to wait, it costs nothing.
+type callContext struct {
+	context.Context // the connection's
+	client          *client
+
+	mu      sync.Mutex // guards over, and the making of watched
+	watched atomic.Pointer[context.Context]
+	cancel  context.CancelFunc
+	over    bool
+}
+
+func (x *callContext) Done() <-chan struct{} {
+	if inner := x.watched.Load(); inner != nil {
+		return (*inner).Done()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.watched.Load() == nil {
+		inner, cancel := context.WithCancel(x.Context)
+		x.cancel = cancel
+		x.watched.Store(&inner)
+		if x.over {
+			cancel()
+		} else {
+			x.client.watch(cancel)
+		}
+	}
+	return (*x.watched.Load()).Done()
+}
+
+func (x *callContext) Err() error {
+	if inner := x.watched.Load(); inner != nil {
+		return (*inner).Err()
+	}
+	return x.Context.Err()
+}
+
+// end is called when the call is over: the connection goes on.
+func (x *callContext) end() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.over = true
+	if x.cancel != nil {
+		x.cancel()
+	}
+}
+
+// answer is what a request is answered with.
+type answer struct {
+	kind  string
+	value any
+}
+
+// answer decodes a request, has it served and sends the answer. Its error ends the connection.
+func (c *client) answer(ctx context.Context, msg transport.Message, serve func(context.Context) (answer, error)) error {
+	call := &c.call
+	p := msg.Protocol
+	call.protocol, call.size = p, len(msg.Data)
+	if err := call.decode(msg.Data); err != nil {
+		c.m.log.Warn("bad request", "remote", c.tc.NetConn().RemoteAddr(), "err", err)
+		return c.send(p, traceback(err, p))
+	}
+	a, err := c.guarded(ctx, serve)
+	call.args, call.kwds = nil, nil
+	if err != nil {
+		a = c.failed(err, p)
+	}
+	return c.send(p, a)
+}
+
+// guarded calls serve; its panic is an error that says nothing of its innards.
+func (c *client) guarded(ctx context.Context, serve func(context.Context) (answer, error)) (a answer, err error) {
+	x := &callContext{Context: ctx, client: c}
+	defer func() {
+		x.end()
+		if r := recover(); r != nil {
+			c.m.log.Error("method panicked", "remote", c.tc.NetConn().RemoteAddr(), "method", c.call.method,
+				"panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			err = &tracebackError{fmt.Errorf("internal error in the method %s", pickleproto.Repr(clip(c.call.method)))}
+		}
+	}()
+	return serve(x)
+}
+
+// failed is the answer for an error.
+func (c *client) failed(err error, protocol int) answer {
+	var trace *tracebackError
+	if errors.As(err, &trace) {
+		return traceback(trace.err, protocol)
+	}
+	return answer{"#ERROR", server.Exception(err, protocol)}
+}
+
+// traceback is the answer that raises RemoteError, with the text of err as Python prints it.
+func traceback(err error, protocol int) answer {
+	return answer{"#TRACEBACK", text(tracebackText(err, protocol), protocol)}
+}
+
+func tracebackText(err error, protocol int) string {
+	return "Traceback (most recent call last):\n" + server.Exception(err, protocol).Error() + "\n"
+}
+
+const keepBuffer = 64 << 10
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
+
+// send sends an answer; what has no pickle is told so.
+func (c *client) send(protocol int, a answer) error {
+	out := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*out) <= keepBuffer {
+			buffers.Put(out)
+		}
+	}()
+	head := c.tc.Headroom()
+	buf := append((*out)[:0], make([]byte, head)...)
+	buf, err := pickleproto.AppendMarshal(buf, pickleproto.Tuple{text(a.kind, protocol), a.value}, c.m.encodeOpts[protocol]...)
+	if err == nil {
+		*out = buf
+		err = c.tc.Send(buf)
+		var refused *transport.RefusedError
+		if !errors.As(err, &refused) {
+			return err
+		}
+	}
+	kind := "#UNSERIALIZABLE"
+	fault := pickleproto.Tuple{text(kind, protocol), text(tracebackText(pickleproto.NewException("PicklingError", err.Error()), protocol), protocol)}
+	buf, err = pickleproto.AppendMarshal(buf[:head], fault, pickleproto.WithProtocol(protocol))
+	if err != nil {
+		return err
+	}
+	*out = buf
+	return c.tc.Send(buf)
+}
+
+// copyStringsAbove is the size of a message from which on a string that is kept does not keep
+// the message with it.
+const copyStringsAbove = 1 << 10
+
+var rebuildProxyName = []byte("RebuildProxy")
+
+// decode reads (ident, method, args, kwds).
+func (c *call) decode(data []byte) error {
+	c.ident, c.method, c.args, c.kwds = "", "", nil, nil
+	opts := c.m.decodeOpts
+	if len(data) > copyStringsAbove {
+		opts = append(opts[:len(opts):len(opts)], pickleproto.WithCopyStrings())
+	}
+	x, err := pickleproto.Native.Decode(data, opts...)
+	if err != nil {
+		return err
+	}
+	request, ok := x.(pickleproto.Tuple)
+	if !ok || len(request) != 4 {
+		return fmt.Errorf("not a request: a tuple of ident, method, args and kwds")
+	}
+	if request[0] != nil {
+		if c.ident, ok = str(request[0]); !ok {
+			return typeError("the ident must be str or None")
+		}
+	}
+	if c.method, ok = str(request[1]); !ok {
+		return typeError("the method's name must be str")
+	}
+	switch args := request[2].(type) {
+	case pickleproto.Tuple:
+		c.args = args
+	case *pickleproto.List:
+		c.args = args.Items()
+	default:
+		return typeError("args must be a tuple")
+	}
+	if c.kwds, ok = request[3].(*pickleproto.Dict); !ok {
+		return typeError("kwds must be a dict")
+	}
+	if bytes.Contains(data, rebuildProxyName) {
+		c.keepProxies()
+	}
+	return nil
+}
+
+// keepProxies keeps the objects that proxies within the arguments refer to: the argument may be
+// stored in another object and outlive the client's own proxies. (A proxy that is an argument by
+// itself is resolved when the argument is bound, except by the types that store it.)
+func (c *call) keepProxies() {
+	budget := 1_000_000
+	var walk func(x any, depth int)
+	seen := map[any]bool{}
+	walk = func(x any, depth int) {
+		if budget--; budget < 0 || depth > 100 {
+			return
+		}
+		switch x := x.(type) {
+		case pickleproto.Tuple:
+			for _, y := range x {
+				walk(y, depth+1)
+			}
+		case *pickleproto.List:
+			if !seen[x] {
+				seen[x] = true
+				for _, y := range x.All() {
+					walk(y, depth+1)
+				}
+			}
+		case *pickleproto.Dict:
+			if !seen[x] {
+				seen[x] = true
+				for k, y := range x.All() {
+					walk(k, depth+1)
+					walk(y, depth+1)
+				}
+			}
+		case *pickleproto.Object:
+			if id, ok := proxyID(x); ok && (depth > 0 || c.stores()) {
+				c.m.objects.keep(id)
+			}
+		}
+	}
+	for _, x := range c.args {
+		walk(x, 0)
+	}
+	if c.kwds != nil {
+		for _, x := range c.kwds.All() {
+			walk(x, 0)
+		}
+	}
+}
+
+// stores tells whether the called object may keep an argument as it is.
+func (c *call) stores() bool {
+	o := c.m.objects.get(c.ident)
+	if o == nil {
+		return c.method == "create"
+	}
+	_, plain := o.target.(*reflectedValue)
+	return !plain
+}
+
+// bindOptions are those for the binding of an argument, within the limits of the message.
+func (c *call) bindOptions() []pickleproto.Option {
+	opts := c.m.decodeOpts
+	if c.size > 4<<10 {
+		memory := int64(1<<20 + 64*c.size)
+		opts = append(opts[:len(opts):len(opts)], pickleproto.WithLimits(pickleproto.Limits{Memory: memory, Work: 10_000_000 + 16*int64(c.size)}))
+	}
+	return opts
+}
+
+// objectCall serves the call of an object's method.
+func (c *client) objectCall(ctx context.Context) (answer, error) {
+	call := &c.call
+	o := c.m.objects.get(call.ident)
+	if o == nil {
+		return answer{}, &tracebackError{noKey(call.ident)}
+	}
+	c.noteCall(o)
+	v, err := o.target.call(ctx, call)
+	if errors.Is(err, errNoMethod) {
+		return c.fallback(ctx, o)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if typeid := o.cfg.returns[call.method]; typeid != "" {
+		return c.proxyAnswer(typeid, v)
+	}
+	switch v := v.(type) {
+	case *iterated:
+		return c.proxyAnswer("Iterator", v)
+	case *Proxy:
+		return answer{"#RETURN", pythonProxy(v.o, c.tc.NetConn().LocalAddr(), call.protocol)}, nil
+	}
+	return answer{"#RETURN", v}, nil
+}
+
+func (c *client) noteCall(o *object) {
+	if c.m.objects.orphans <= 0 {
+		return
+	}
+	if _, known := c.called[o]; known {
+		return
+	}
+	if c.called == nil {
+		c.called = map[*object]struct{}{}
+	}
+	c.called[o] = struct{}{}
+	c.m.objects.calledBy(o)
+}
+
+// fallback serves what every object answers, whether exposed or not.
+func (c *client) fallback(ctx context.Context, o *object) (answer, error) {
+	switch c.call.method {
+	case "__str__", "__repr__":
+		return answer{"#RETURN", text(o.target.text(ctx, &c.call), c.call.protocol)}, nil
+	case "#GETVALUE":
+		v, err := o.target.value(ctx, &c.call)
+		if err != nil {
+			return answer{}, &tracebackError{err}
+		}
+		return answer{"#RETURN", v}, nil
+	}
+	return answer{}, &tracebackError{pickleproto.NewException("AttributeError",
+		fmt.Sprintf("method %s of %s object is not in exposed=%s", pickleproto.Repr(clip(c.call.method)),
+			pickleproto.Repr(o.typeid), pickleproto.Repr(names(o.exposedNames(), 3))))}
+}
+
+// proxyAnswer makes an object of a result and answers with a proxy of it.
+func (c *client) proxyAnswer(typeid string, v any) (answer, error) {
+	if isNil(v) {
+		return answer{"#RETURN", nil}, nil
+	}
+	r := c.m.registration(typeid)
+	if r == nil && typeid == "Iterator" {
+		r = &registration{typeid: typeid}
+	}
+	if r == nil {
+		return answer{}, &tracebackError{noKey(typeid)}
+	}
+	var o *object
+	if p, ok := v.(*Proxy); ok {
+		if o = p.o; !c.m.objects.again(o) {
+			return answer{}, &tracebackError{noKey(o.id)}
+		}
+	} else {
+		var err error
+		if o, err = c.m.newObject(r, v, c.host); err != nil {
+			return answer{}, err
+		}
+	}
+	p := c.call.protocol
+	return answer{"#PROXY", pickleproto.Tuple{names(o.exposedNames(), p), token(o, c.tc.NetConn().LocalAddr(), p)}}, nil
+}
+
+func hostOf(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.IP.String()
+	}
+	return "local"
+}
+
+// seconds turns a Python timeout into a duration.
+func seconds(f float64) time.Duration {
+	const most = float64(1 << 62)
+	if d := f * float64(time.Second); d < most {
+		return max(time.Duration(d), 0)
+	}
+	return 1 << 62
+}
