@@ -44,6 +44,7 @@ a Python literal, or a pickle with -in. Without either it does what script1.py d
   pickle-client "{'numbers': [1, 2]}"
   pickle-client -addr localhost:9000 -transport multiprocessing -authkey-file key "('add', 2, 40)"
   pickle-client -in request.pickle -format json
+  pickle-client -in request.pickle -format go       # the Go types that fit it; asks no server
 
 Exit codes: 0 answered; 1 the answer is an exception, which is printed; 2 wrong usage; 3 could not
 connect, or the handshake failed; 4 timeout, cut off, or not a pickle.

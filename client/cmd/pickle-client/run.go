@@ -39,6 +39,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case err != nil:
 		return fail(exitUsage, err)
 	}
+	if o.format == "go" && o.in != "" { // the file's own types: no server is asked
+		if err := o.print(stdout, o.request); err != nil {
+			return fail(exitUsage, err)
+		}
+		return exitOK
+	}
 	if o.timeout.d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.timeout.d)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/pickleproto/gotypes"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 )
 
@@ -66,7 +67,7 @@ func (o *options) encoded() (request any, size int, err error) {
 	return o.request, len(b), err
 }
 
-var formats = []string{"repr", "pickle"}
+var formats = []string{"repr", "pickle", "go"}
 
 func knownFormat(name string) bool { return slices.Contains(formats, name) }
 
@@ -86,6 +87,12 @@ func (o *options) print(stdout io.Writer, reply any) error {
 			return err
 		}
 		b.Write(data)
+	case "go":
+		source, err := gotypes.Declare(reply, "Value")
+		if err != nil {
+			return err
+		}
+		b.Write(source)
 	}
 	if o.out != "" {
 		return os.WriteFile(o.out, b.Bytes(), 0o666)
