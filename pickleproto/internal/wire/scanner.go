@@ -167,13 +167,19 @@ func (s *Scanner) opcodes(p []byte) int {
 	seen, start, i := s.seen, s.off, 0
 loop:
 	for i < len(p) {
-		action := actions[p[i]]
+		op := p[i]
+		action := actions[op]
 		if length := int(action & actLength); length != 0 {
 			if length > len(p)-i {
 				break
 			}
 			seen |= action
 			i += length
+			// A list of numbers is a run of one opcode: where the next one stands does not wait
+			// for a look at the table.
+			for length <= len(p)-i && p[i] == op {
+				i += length
+			}
 			continue
 		}
 		arg := p[i+1:]
@@ -183,6 +189,10 @@ loop:
 				break loop
 			}
 			i += 2 + int(arg[0])
+			if i < len(p) && p[i] == OpMemoize { // nearly always, at protocol 4
+				seen |= actions[OpMemoize]
+				i++
+			}
 		case actCount4, actSigned4:
 			if len(arg) < 4 {
 				break loop
