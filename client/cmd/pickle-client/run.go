@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return report(err, stderr, fail)
 	}
 	if err := o.print(stdout, reply); err != nil {
-		return fail(exitNoAnswer, err)
+		return fail(exitUsage, err)
 	}
 	return exitOK
 }

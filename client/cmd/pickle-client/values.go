@@ -10,6 +10,7 @@ import (
 
 	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/picklebridge/picklebridge/pickleproto/gotypes"
+	"github.com/picklebridge/picklebridge/pickleproto/literal"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 )
 
@@ -23,7 +24,8 @@ func (o *options) readRequest(args []string, stdin io.Reader) (err error) {
 	case o.in != "":
 		return o.readPickle(stdin)
 	case len(args) == 1:
-		return fmt.Errorf("no literal can be read yet: %s", args[0])
+		o.request, err = literal.Parse(args[0])
+		return err
 	}
 	o.script1, o.halfClose = true, true
 	o.request, err = script1Request()
@@ -67,7 +69,7 @@ func (o *options) encoded() (request any, size int, err error) {
 	return o.request, len(b), err
 }
 
-var formats = []string{"repr", "pickle", "go"}
+var formats = []string{"repr", "json", "pickle", "go"}
 
 func knownFormat(name string) bool { return slices.Contains(formats, name) }
 
@@ -81,6 +83,12 @@ func (o *options) print(stdout io.Writer, reply any) error {
 		}
 		b.WriteString(pickleproto.Repr(reply))
 		b.WriteByte('\n')
+	case "json":
+		text, err := appendJSON(nil, reply, 0)
+		if err != nil {
+			return err
+		}
+		b.Write(append(text, '\n'))
 	case "pickle":
 		data, err := pickleproto.Marshal(reply, pickleproto.WithProtocol(o.protocol))
 		if err != nil {
