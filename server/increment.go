@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"math"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
 )
@@ -22,24 +23,61 @@ var Increment Handler = HandlerFunc(func(_ context.Context, req *Request) (any, 
 	if err != nil {
 		return nil, err
 	}
+	sums, err := incremented(numbers)
+	if err != nil {
+		return nil, err
+	}
+	processed := pickleproto.NewDict()
+	if err := processed.Set("key", "processed"); err != nil {
+		return nil, err
+	}
+	if err := processed.Set("numbers", sums); err != nil {
+		return nil, err
+	}
+	return processed, nil
+})
+
+// incremented is [x + 1 for x in numbers].
+func incremented(numbers any) (*pickleproto.List, error) {
+	if l, ok := numbers.(*pickleproto.List); ok {
+		if sums := incrementedPacked(l); sums != nil {
+			return sums, nil
+		}
+	}
 	items, err := iterate(numbers)
 	if err != nil {
 		return nil, err
 	}
 	sums := make([]any, len(items))
 	for i, x := range items {
-		if n, ok := x.(int64); ok && n < 1<<63-1 {
+		if n, ok := x.(int64); ok && n < math.MaxInt64 {
 			sums[i] = n + 1
 		} else if sums[i], err = addOne(x); err != nil {
 			return nil, err
 		}
 	}
-	processed := pickleproto.NewDict()
-	if err := processed.Set("key", "processed"); err != nil {
-		return nil, err
+	return pickleproto.NewList(sums...), nil
+}
+
+// incrementedPacked adds without a box for each number; it returns nil for lists of other kinds.
+func incrementedPacked(l *pickleproto.List) *pickleproto.List {
+	if floats, ok := l.Floats(); ok {
+		sums := make([]float64, len(floats))
+		for i, x := range floats {
+			sums[i] = x + 1
+		}
+		return pickleproto.NewFloatList(sums)
 	}
-	if err := processed.Set("numbers", pickleproto.NewList(sums...)); err != nil {
-		return nil, err
+	ints, ok := l.Ints()
+	if !ok {
+		return nil
 	}
-	return processed, nil
-})
+	sums := make([]int64, len(ints))
+	for i, n := range ints {
+		if n == math.MaxInt64 {
+			return nil
+		}
+		sums[i] = n + 1
+	}
+	return pickleproto.NewIntList(sums)
+}
