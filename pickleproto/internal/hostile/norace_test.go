@@ -1,0 +1,6 @@
+//go:build !race
+
+package hostile_test
+
+// raceDetector is set where all is several times slower.
+const raceDetector = false
