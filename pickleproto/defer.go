@@ -1,6 +1,11 @@
 package pickleproto
 
-import "github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
 
 // CPython writes the items of a container in batches of 1000, so that a list of 100,000 ints is
 // a hundred times MARK, items, APPENDS. Appending each batch would allocate and copy the list
@@ -180,8 +185,9 @@ func (m *machine) operate(o *Object, kind OpKind, items []any) {
 	copy(own, items)
 	if len(o.Ops) == 0 {
 		o.Ops = m.op()[:0]
-	} else {
-		m.charge(64)
+	} else if n := len(o.Ops); n == cap(o.Ops) {
+		m.charge(int(unsafe.Sizeof(Op{})) * (n + 4))
+		o.Ops = slices.Grow(o.Ops, n+4)
 	}
 	o.Ops = append(o.Ops, Op{kind, own})
 }

@@ -27,6 +27,7 @@ type encoder struct {
 	memo    memoTable
 	depth   int64
 	h       hasher
+	taken   int64 // from the budget
 	hashed  int64 // what it takes Python to hash the keys so far
 
 	frameStart int // offset of the current frame's header; -1 without
@@ -126,6 +127,16 @@ func (e *encoder) checkLength() {
 	}
 }
 
+// account takes what has been written from the shared budget.
+func (e *encoder) account(n int) {
+	if more := int64(n) - e.taken; more > 0 {
+		if !e.c.budget.Acquire(more) {
+			panic(bail{&LimitError{Limit: "memory budget", Value: uint64(e.c.budget.Used() + more), Max: uint64(e.c.budget.Max()), Offset: -1}})
+		}
+		e.taken += more
+	}
+}
+
 // release returns the encoder to the pool and returns what was written, or dst after an error.
 func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 	if m := e.c.memo; m != nil {
@@ -135,6 +146,9 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 		if err != nil {
 			m.forget(e.memoBase)
 		}
+	}
+	if e.taken > 0 {
+		e.c.budget.Release(e.taken)
 	}
 	runtime.KeepAlive(root)
 	runtime.KeepAlive(e.keep)
@@ -195,6 +209,9 @@ func (e *encoder) commitFrame() {
 // when the message gets near its limit.
 func (e *encoder) nextFrame() {
 	e.checkLength()
+	if e.c.budget != nil {
+		e.account(len(e.buf) - e.base)
+	}
 	e.reserve(2 * frameSizeTarget)
 	if e.proto < 4 {
 		e.frameLimit = min(len(e.buf)+frameSizeTarget, e.most)
@@ -756,18 +773,27 @@ func (e *encoder) saveFreshBytes(s string) error {
 
 func (e *encoder) savePers(id any) error {
 	if e.bin {
-		if len(e.buf) >= e.frameLimit {
-			e.checkLength() // persistent ids within persistent ids come by here alone
+		// Persistent ids are not memoised. One that is the id of another, and so on, costs a byte
+		// for each that it stands for, and here no more than a step of this loop.
+		levels := int64(1)
+		for ; ; levels++ {
+			p, ok := id.(*PersistentID)
+			if !ok || e.depth+levels > e.c.limits.Depth {
+				break
+			}
+			id = p.ID
 		}
+		e.depth += levels - 1
 		if err := e.enter(); err != nil {
 			return err
 		}
-		err := e.saveValue(id)
-		e.depth--
-		if err != nil {
+		if err := e.saveValue(id); err != nil {
 			return err
 		}
-		e.buf = append(e.buf, wire.OpBinPersID)
+		e.depth -= levels
+		for range levels {
+			e.buf = append(e.buf, wire.OpBinPersID)
+		}
 		return nil
 	}
 	var s string

@@ -130,7 +130,7 @@ func (l *Limits) workFor(received int) int64 {
 	return workBase + workPerByte*int64(received)
 }
 
-// Budget bounds the memory that all the pickles decoded under it may hold at one time, so that
+// Budget bounds the memory that all the pickles decoded or written under it may take at one time, so that
 // many connections cannot add up past what one may have. It is safe for use by many goroutines.
 type Budget struct {
 	max  int64
@@ -183,7 +183,7 @@ func WithProtocol(p int) Option { return func(c *config) { c.protocol = p } }
 // WithLimits sets the limits. Fields that are zero keep their defaults.
 func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
 
-// WithBudget counts what is decoded against b while the call runs.
+// WithBudget counts what is decoded, or written, against b while the call runs.
 func WithBudget(b *Budget) Option { return func(c *config) { c.budget = b } }
 
 // WithCopyStrings gives each decoded string memory of its own. Without it the strings decoded

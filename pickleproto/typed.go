@@ -43,6 +43,7 @@ type reader struct {
 	memo   []uint32          // offsets of the opcodes that made the entries
 	kept   map[uint32]string // strings fetched from the memo, by that offset
 	block  []byte            // the block that short strings are cut from
+	looked int               // opcodes that applies has run
 	ints   []int64           // slabs of what lies behind interfaces
 	floats []float64
 	strs   []string
@@ -428,7 +429,9 @@ const lookAhead = 256
 
 // applies reports whether the value or values that follow a container end in the opcode op
 // (APPEND, SETITEM) that puts them into it. It runs the opcodes by what they do to the height of
-// the stack, which says so exactly; it gives up, saying false, after lookAhead of them.
+// the stack, which says so exactly; it gives up, saying false, after lookAhead of them, and when it
+// has run more in all than the pickle has bytes: many empty lists would make it look at each byte
+// lookAhead times.
 func (r *reader) applies(op byte) bool {
 	need := 1
 	if op == wire.OpSetItem {
@@ -437,7 +440,8 @@ func (r *reader) applies(op byte) bool {
 	var markAt [16]int
 	marks := 0
 	height := 0 // above the container
-	for pos, steps := r.pos, 0; pos < len(r.data) && steps < lookAhead; steps++ {
+	for pos, steps := r.pos, 0; pos < len(r.data) && steps < lookAhead && r.looked < len(r.data)+lookAhead; steps++ {
+		r.looked++
 		next := r.data[pos]
 		info, known := wire.Lookup(next)
 		if !known {

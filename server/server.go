@@ -121,7 +121,7 @@ func (s *Server) init() {
 		}
 		s.dopts = append([]pickleproto.Option{pickleproto.WithLimits(s.Limits), pickleproto.WithBudget(s.Budget)}, s.Options...)
 		for p := range s.opts {
-			s.opts[p] = append([]pickleproto.Option{pickleproto.WithProtocol(p), pickleproto.WithLimits(s.Limits)}, s.Options...)
+			s.opts[p] = append([]pickleproto.Option{pickleproto.WithProtocol(p), pickleproto.WithLimits(s.Limits), pickleproto.WithBudget(s.Budget)}, s.Options...)
 			s.writes[p] = p
 			// Options may say another protocol; an empty tuple shows it from 1 up.
 			if b, err := pickleproto.Marshal(pickleproto.Tuple{}, s.opts[p]...); err == nil {
