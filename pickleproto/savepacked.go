@@ -1,0 +1,81 @@
+package pickleproto
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// writePacked writes a packed list, which is never short.
+func (e *encoder) writePacked(p *packed, index uint32) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	e.depth--
+	e.buf = append(e.buf, wire.OpEmptyList)
+	e.memoPut(index)
+	for i, n := 0, p.len(); i < n; i += batchSize {
+		e.buf = append(e.buf, wire.OpMark)
+		end := min(n, i+batchSize)
+		switch {
+		case p.ints != nil:
+			e.saveInts(p.ints[i:end])
+		case p.floats != nil:
+			e.saveFloats(p.floats[i:end])
+		default:
+			for _, v := range p.strs[i:end] {
+				if len(e.buf) >= e.frameLimit {
+					e.nextFrame()
+				}
+				if err := e.saveStr(v); err != nil {
+					return err
+				}
+			}
+		}
+		e.buf = append(e.buf, wire.OpAppends)
+	}
+	return nil
+}
+
+// saveInts and saveFloats write a batch, at protocol 1 or higher, with room made beforehand.
+
+func (e *encoder) saveInts(v []int64) {
+	buf := slices.Grow(e.buf, 10*len(v)+frameHeaderSize)
+	for _, n := range v {
+		if len(buf) >= e.frameLimit {
+			e.buf = buf
+			e.nextFrame()
+			buf = e.buf
+		}
+		switch {
+		case uint64(n) <= 0xff:
+			buf = append(buf, wire.OpBinInt1, byte(n))
+		case uint64(n) <= 0xffff:
+			buf = append(buf, wire.OpBinInt2, byte(n), byte(n>>8))
+		case n == int64(int32(n)):
+			buf = append(buf, wire.OpBinInt, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+		default:
+			e.buf = buf
+			e.saveInt(n)
+			buf = e.buf
+		}
+	}
+	e.buf = buf
+}
+
+func (e *encoder) saveFloats(v []float64) {
+	buf := slices.Grow(e.buf, 9*len(v)+frameHeaderSize)
+	for _, f := range v {
+		if len(buf) >= e.frameLimit {
+			e.buf = buf
+			e.nextFrame()
+			buf = e.buf
+		}
+		n := len(buf)
+		buf = append(buf, wire.OpBinFloat, 0, 0, 0, 0, 0, 0, 0, 0)
+		binary.BigEndian.PutUint64(buf[n+1:], math.Float64bits(f))
+	}
+	e.buf = buf
+}
