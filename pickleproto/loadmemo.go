@@ -5,7 +5,7 @@ type unset struct{ _ byte }
 // unsetMemo fills memo entries that nothing was put into.
 var unsetMemo any = &unset{}
 
-// The memo.
+// The unpickler's memo: what memoize, load_put and load_get work on.
 
 func (m *machine) memoize(v any) {
 	if m.memoCount == len(m.memo) && len(m.memo) < cap(m.memo) {
