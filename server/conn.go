@@ -23,7 +23,9 @@ type conn struct {
 	ctx  context.Context
 	nc   net.Conn
 	id   int64
-	addr string
+	addr string // what MaxConnsPerAddr counts by
+
+	remote net.Addr
 
 	decodeOpts []pickleproto.Option
 	req        Request
@@ -41,7 +43,7 @@ var outBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return
 
 func (c *conn) trace(e Event) {
 	if c.srv.Trace != nil {
-		e.Conn, e.RemoteAddr = c.id, c.nc.RemoteAddr()
+		e.Conn, e.RemoteAddr = c.id, c.remote
 		c.srv.Trace(e)
 	}
 }
@@ -75,7 +77,7 @@ func (c *conn) open(ctx context.Context) (transport.Conn, error) {
 		HandshakeTimeout: s.HandshakeTimeout,
 		Budget:           s.Budget,
 		Notice: func(text string) {
-			s.log.Warn("suspicious peer", "remote", c.nc.RemoteAddr(), "reason", text)
+			s.log.Warn("suspicious peer", "remote", c.remote, "reason", text)
 		},
 	})
 	if err != nil {
@@ -100,7 +102,7 @@ func (c *conn) serve() {
 	defer func() {
 		// The last net: what a handler's panic leaves is caught where it is called.
 		if r := recover(); r != nil {
-			s.log.Error("connection ended by a panic", "remote", c.nc.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
+			s.log.Error("connection ended by a panic", "remote", c.remote, "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
 	c.trace(Event{Kind: Accepted})
@@ -112,7 +114,7 @@ func (c *conn) serve() {
 
 	tc, err := c.open(ctx)
 	if err != nil {
-		s.log.Warn("handshake failed", "remote", c.nc.RemoteAddr(), "err", err)
+		s.log.Warn("handshake failed", "remote", c.remote, "err", err)
 		return
 	}
 	defer tc.Close()
@@ -124,7 +126,7 @@ func (c *conn) serve() {
 	if s.KeepMemo {
 		c.decodeOpts = append(c.decodeOpts[:len(c.decodeOpts):len(c.decodeOpts)], pickleproto.WithMemo(new(pickleproto.Memo)))
 	}
-	c.req.conn, c.req.RemoteAddr = c, c.nc.RemoteAddr()
+	c.req.conn, c.req.RemoteAddr = c, c.remote
 
 	for {
 		m, err := tc.Receive()
@@ -163,9 +165,9 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	if err != nil {
 		bad := isBadMessage(err) && err == c.req.decodeErr
 		if bad || s.CloseOnError {
-			s.log.Warn("bad message", "remote", c.nc.RemoteAddr(), "err", err)
+			s.log.Warn("bad message", "remote", c.remote, "err", err)
 		} else {
-			s.log.Debug("answered with an exception", "remote", c.nc.RemoteAddr(), "err", err)
+			s.log.Debug("answered with an exception", "remote", c.remote, "err", err)
 		}
 		if s.CloseOnError {
 			return false
@@ -177,7 +179,7 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	var refused *transport.RefusedError
 	if errors.As(sendErr, &refused) {
 		err = sendErr
-		s.log.Warn("cannot answer", "remote", c.nc.RemoteAddr(), "err", err)
+		s.log.Warn("cannot answer", "remote", c.remote, "err", err)
 		buf = c.appendException(buf[:head], err, m.Protocol)
 		sendErr = tc.Send(buf)
 	}
@@ -203,7 +205,7 @@ var errPanic = errors.New("internal error in the server's handler")
 func (c *conn) handle(ctx context.Context) (v any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.srv.log.Error("handler panicked", "remote", c.nc.RemoteAddr(), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			c.srv.log.Error("handler panicked", "remote", c.remote, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			v, err = nil, errPanic
 		}
 	}()
@@ -269,10 +271,10 @@ func (c *conn) logEnd(msg string, err error) {
 	s := c.srv
 	var timeout *transport.TimeoutError
 	if isGone(err) || errors.As(err, &timeout) && timeout.Waiting == "a message" {
-		s.log.Debug("connection ended", "remote", c.nc.RemoteAddr(), "err", err)
+		s.log.Debug("connection ended", "remote", c.remote, "err", err)
 		return
 	}
-	s.log.Warn(msg, "remote", c.nc.RemoteAddr(), "err", err)
+	s.log.Warn(msg, "remote", c.remote, "err", err)
 }
 
 // linger half-closes and reads what the peer still sends, for a bounded time and amount: to close

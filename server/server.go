@@ -230,7 +230,8 @@ func (s *Server) accept(ctx context.Context, ln net.Listener) error {
 
 // admit makes a conn of nc; if there are too many connections it refuses nc and returns nil.
 func (s *Server) admit(ctx context.Context, nc net.Conn) *conn {
-	c := &conn{srv: s, ctx: ctx, nc: nc, addr: host(nc.RemoteAddr())}
+	c := &conn{srv: s, ctx: ctx, nc: nc, remote: nc.RemoteAddr()}
+	c.addr = host(c.remote)
 	s.mu.Lock()
 	full := ""
 	if most := orDefault(s.MaxConns, defaultMaxConns); most > 0 && len(s.conns) >= most {
