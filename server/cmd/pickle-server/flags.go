@@ -20,6 +20,7 @@ import (
 	"github.com/picklebridge/picklebridge/pickleproto/thirdparty"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 	"github.com/picklebridge/picklebridge/server"
+	"github.com/picklebridge/picklebridge/server/logging"
 )
 
 // options are what the flags say, checked.
@@ -29,6 +30,7 @@ type options struct {
 	protocol                                     int // -1 mirrors the request's
 
 	handler   server.Handler
+	collector *logging.Collector // instead of a handler
 	transport transport.Transport
 	codec     pickleproto.Codec
 	tls       *tls.Config
@@ -52,12 +54,13 @@ Nothing that a peer sends runs code here.
   pickle-server                                     # script1.py can be run against it
   pickle-server -handler echo -transport u32be      # every message comes back, behind its length
   pickle-server -addr :9000 -transport multiprocessing -authkey-file key
+  pickle-server -handler logging -transport u32be -addr localhost:9020   # Python's SocketHandler
 
 Flags:
 `
 
 // parse reads the arguments. What is wrong with them is the error; nothing has been printed then.
-func parse(args []string, stderr io.Writer) (*options, error) {
+func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	o := &options{
 		maxMessage: size{pickleproto.DefaultMaxMessage}, maxMemory: size{defaultMemory()},
 		readTimeout: timeout{30 * time.Second}, writeTimeout: timeout{30 * time.Second},
@@ -67,11 +70,11 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	var forbidMD5 bool
 	f := flag.NewFlagSet("pickle-server", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	f.StringVar(&o.addr, "addr", "localhost:12345", "`address` to listen on: host:port, with port 0 for a free one, or unix:PATH")
+	f.StringVar(&o.addr, "addr", "localhost:12345", "`address` to listen on: host:port, with port 0 for a free one, unix:PATH, or,\nfor -handler logging, udp:host:port")
 	f.BoolVar(&o.insecure, "insecure", false, "allow an address that other machines reach without TLS or authkey")
 	f.StringVar(&transportName, "transport", "raw", "where a message ends, one of\n"+strings.Join(transport.Names(), ", "))
 	f.StringVar(&terminator, "terminator", "", "the `text` behind each pickle, with -transport terminator")
-	f.StringVar(&o.handlerName, "handler", "increment", "increment (what script2.py does) or echo")
+	f.StringVar(&o.handlerName, "handler", "increment", "increment (what script2.py does), echo, or logging: print the records of Python's\nSocketHandler, or with -addr udp:... DatagramHandler, in -log-format on stdout")
 	f.StringVar(&protocol, "protocol", "mirror", "pickle protocol of the answers: mirror (the request's), or 0 to 5")
 	f.StringVar(&o.codecName, "codec", "native", strings.Join(codecNames(), " or "))
 	f.BoolVar(&o.once, "once", false, "serve one connection as script2.py does, and end")
@@ -88,7 +91,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	f.Var(&o.maxConnsPerAddr, "max-conns-per-addr", "connections at a time from one address, or none")
 	f.Var(&o.readTimeout, "read-timeout", "for one whole message, `duration` or none")
 	f.Var(&o.writeTimeout, "write-timeout", "for one whole answer, `duration` or none")
-	f.Var(&o.idleTimeout, "idle-timeout", "between messages, `duration` or none; 5m by default, none with multiprocessing")
+	f.Var(&o.idleTimeout, "idle-timeout", "between messages, `duration` or none; 5m by default, none with multiprocessing and logging")
 	f.Var(&o.handshakeTimeout, "handshake-timeout", "for TLS and the authkey, `duration` or none")
 	f.Var(&o.drainTimeout, "drain-timeout", "at the end, for requests under way, `duration`")
 	f.BoolVar(&o.keepMemo, "keep-memo", false, "keep the memo between messages, for a peer that keeps one pickle.Pickler")
@@ -109,9 +112,31 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("unexpected argument %q (-help lists the flags)", f.Arg(0))
 	}
 
-	var ok bool
-	if o.handler, ok = map[string]server.Handler{"increment": server.Increment, "echo": server.Echo}[o.handlerName]; !ok {
-		return nil, fmt.Errorf("unknown handler %q: it is increment or echo", o.handlerName)
+	switch o.handlerName {
+	case "increment":
+		o.handler = server.Increment
+	case "echo":
+		o.handler = server.Echo
+	case "logging":
+		given := map[string]bool{}
+		f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+		if !given["transport"] {
+			transportName = "u32be"
+		}
+		if !given["addr"] {
+			o.addr = "localhost:9020" // logging.handlers.DEFAULT_TCP_LOGGING_PORT
+		}
+		if o.idleTimeout.d == 0 {
+			o.idleTimeout.d = -1
+		}
+		if o.collector, err = collector(stdout, logFormat); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("unknown handler %q: it is increment, echo or logging", o.handlerName)
+	}
+	if strings.HasPrefix(o.addr, "udp:") && (o.collector == nil || tlsCert != "" || o.once) {
+		return nil, errors.New("-addr udp:... is for -handler logging, without TLS and -once")
 	}
 	if o.codec = codecByName(o.codecName); o.codec == nil {
 		return nil, fmt.Errorf("unknown codec %q: it is %s", o.codecName, strings.Join(codecNames(), " or "))

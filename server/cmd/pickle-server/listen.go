@@ -77,7 +77,7 @@ func loopback(addr string) (bool, error) {
 	if strings.HasPrefix(addr, "unix:") {
 		return true, nil
 	}
-	a, err := net.ResolveTCPAddr("tcp", addr)
+	a, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(addr, "udp:"))
 	if err != nil {
 		return false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/picklebridge/picklebridge/pickleproto/transport/mermaid"
@@ -24,7 +25,7 @@ const (
 
 // run is the command: it serves until ctx ends. It returns the exit code.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+	o, err := parse(args, stdout, stderr)
 	switch {
 	case errors.Is(err, errHelp):
 		return exitOK
@@ -74,6 +75,14 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 				trace(e)
 			}
 		}
+	}
+
+	if o.collector != nil {
+		o.collector.Server = srv
+		srv.ServeConn, srv.CloseOnError = o.collector.ServeConn, true
+	}
+	if addr, ok := strings.CutPrefix(o.addr, "udp:"); ok {
+		return collectPackets(ctx, o, addr, stderr)
 	}
 
 	ln, err := listen(ctx, o)
