@@ -243,6 +243,9 @@ func osErrorClass(class Global, args Tuple) Global {
 		return class
 	}
 	n, ok := args[0].(int64)
+	if long, isLong := args[0].(Long); isLong { // Python 3 before 3.7 writes ints so at protocol 0
+		n, ok = int64(long), true
+	}
 	if !ok {
 		return class
 	}

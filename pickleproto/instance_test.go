@@ -118,6 +118,7 @@ func TestErrnoClasses(t *testing.T) {
 	require.Equal(t, "OSError", class(99))
 	require.Equal(t, "OSError", osErrorClass(Global{Module: "builtins", Name: "IOError"}, Tuple{"text"}).Name)
 	require.Equal(t, "OSError", osErrorClass(Global{Module: "builtins", Name: "OSError"}, Tuple{"2", "text"}).Name)
+	require.Equal(t, "FileNotFoundError", osErrorClass(Global{Module: "builtins", Name: "OSError"}, Tuple{Long(2), "text"}).Name, "as Python 3.6 writes it at protocol 0")
 	require.Equal(t, "KeyError", osErrorClass(Global{Module: "builtins", Name: "KeyError"}, Tuple{int64(2), "text"}).Name)
 	py, ok := pythontest.Newest(3, 8)
 	if !ok {
