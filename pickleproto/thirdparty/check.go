@@ -491,6 +491,9 @@ func (c *checker) object(arg []byte) error {
 func (c *checker) names(arg []byte) error {
 	module, name, _ := bytes.Cut(arg, []byte{'\n'})
 	for _, s := range [][]byte{module, name} {
+		if len(s) == 0 {
+			return c.syntax("empty module or attribute name")
+		}
 		if int64(len(s)) > c.limits.Name {
 			return c.limit("name", int64(len(s)), c.limits.Name)
 		}

@@ -101,6 +101,7 @@ var hostile = []struct {
 	{"depth built through the memo", "]q\x00" + deepThroughMemo(20000) + ".", -1, &limitError{}},
 	{"key bomb", "}" + keyBomb(60) + "Ns.", -1, &limitError{}},
 	{"APPEND to bytes", "c_codecs\nencode\nX\x01\x00\x00\x00aX\x06\x00\x00\x00latin1\x86RNa.", -1, &typeError{}},
+	{"no name", "c\n\n.", 0, &syntaxError{}},
 	{"two protocols", "\x80\x02\x80\x04N.", 2, &typeError{}},
 	{"trailing bytes", "N.N", 2, &syntaxError{}},
 	{"nested frames", "\x80\x04\x95" + le(8, 12) + "\x95" + le(8, 2) + "N.N", 11, &syntaxError{}},
@@ -162,12 +163,12 @@ func TestHostileMessages(t *testing.T) {
 func TestTruncatedAnywhere(t *testing.T) {
 	_, err := Codec.Decode(nil)
 	require.Equal(t, io.EOF, err)
-	for _, r := range golden(t) {
-		if len(r.pickle) > 300 {
+	for i, c := range golden(t) {
+		if len(c.Data) > 300 || i%7 != 0 {
 			continue
 		}
-		for cut := 1; cut < len(r.pickle); cut++ {
-			_, err := Codec.Decode(r.pickle[:cut])
+		for cut := 1; cut < len(c.Data); cut++ {
+			_, err := Codec.Decode(c.Data[:cut])
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		}
 	}
@@ -321,9 +322,9 @@ func TestTheirPanicsBecomeErrors(t *testing.T) {
 
 // FuzzCodec: never a panic, and never a value other than the native codec's.
 func FuzzCodec(f *testing.F) {
-	for _, r := range golden(f) {
-		if len(r.pickle) < 300 {
-			f.Add(r.pickle)
+	for _, c := range golden(f) {
+		if len(c.Data) < 300 {
+			f.Add(c.Data)
 		}
 	}
 	for _, c := range hostile {
@@ -340,13 +341,12 @@ func FuzzCodec(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is read as %s, but: %v", pickle, pickleproto.Repr(v), err)
 		}
-		a, b := pickleproto.Repr(v), pickleproto.Repr(native)
-		if a != b && !pickleproto.Equal(v, native) && !strings.ContainsAny(a, "{") {
-			t.Fatalf("%q is read as %s in place of %s", pickle, a, b)
+		if unordered(v) != unordered(native) && !pickleproto.Equal(v, native) {
+			t.Fatalf("%q is read as %s in place of %s", pickle, pickleproto.Repr(v), pickleproto.Repr(native))
 		}
 		if out, err := Codec.Append(nil, v); err == nil {
 			if _, err := pickleproto.Native.Decode(out); err != nil {
-				t.Fatalf("%s is written as %q: %v", a, out, err)
+				t.Fatalf("%s is written as %q: %v", pickleproto.Repr(v), out, err)
 			}
 		}
 	})

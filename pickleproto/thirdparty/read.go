@@ -256,12 +256,15 @@ func (c *converter) fillSet(out *pickleproto.Set, items []any) error {
 	return nil
 }
 
-// frozenSet is made at once: a frozenset cannot hold itself but through an
-// object, and such a one gopickle's own map has refused or lost.
+// frozenSet is made when its items are there. Where it holds itself, through
+// an object, the walk through the items has come by and made it.
 func (c *converter) frozenSet(v any, items []any) (any, error) {
 	converted, err := c.values(items)
 	if err != nil {
 		return nil, err
+	}
+	if out, ok := c.done[v]; ok {
+		return out, nil
 	}
 	for _, item := range items {
 		if err := c.key(item); err != nil {
