@@ -12,6 +12,7 @@ import time
 import pytest
 
 import harness
+from port12345 import owner
 
 SCRIPT1 = os.path.join(harness.SCRIPTS, "script1.py")
 SCRIPT2 = os.path.join(harness.SCRIPTS, "script2.py")
@@ -108,17 +109,6 @@ def test_the_reply_is_script2s_reply_to_the_byte(programs, every_python3, tmp_pa
 
 # Once on port 12345, with the scripts and the commands exactly as a user starts them.
 
-def who_listens_on_12345():
-    """None, or what is known of the program that listens there."""
-    try:
-        socket.create_connection(("127.0.0.1", 12345), timeout=5).close()
-    except OSError:
-        return None
-    ss = subprocess.run(["sh", "-c", "ss -ltnp 'sport = :12345' 2>/dev/null | tail -n +2"],
-                        stdout=subprocess.PIPE, universal_newlines=True)
-    return ss.stdout.strip() or "an unknown program"
-
-
 @pytest.fixture
 def port12345():
     """Waits until port 12345 can be bound as script2.py binds it."""
@@ -129,9 +119,9 @@ def port12345():
             s.bind(("localhost", 12345))
             return
         except OSError as e:
-            owner = who_listens_on_12345()
-            if owner:
-                pytest.skip("port 12345 is taken: %s" % owner)
+            who = owner()
+            if who:
+                pytest.skip("port 12345 is taken: %s listens there" % who)
             if time.time() > deadline:
                 pytest.skip("port 12345 cannot be bound: %s" % e)
             time.sleep(1)
