@@ -125,20 +125,23 @@ func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
 	}
 	m.charge(64)
 	g := m.global(module, name)
-	if m.distinctName(module, "m") {
+	if m.distinctName(module, moduleKind(module, name)) {
 		g.flags |= distinctModule
 	}
-	if m.distinctName(name, "") {
+	if m.distinctName(name, attributeName) {
 		g.flags |= distinctName
 	}
 	m.stack = append(m.stack[:n], g)
 	return i, nil
 }
 
-// distinctName notes s as a module (kind "m") or attribute name and reports whether the same text has been
+// nameKinds tells names of one text but different kinds apart in a nameSet.
+var nameKinds = [...]string{attributeName: "", moduleName: "m", functionModule: "f"}
+
+// distinctName notes s as a module or attribute name and reports whether the same text has been
 // one before as another object, which the encoder, by value, would not write again.
-func (m *machine) distinctName(s, kind string) bool {
-	first, again := m.names.add(m, s, kind)
+func (m *machine) distinctName(s string, kind nameKind) bool {
+	first, again := m.names.add(m, s, nameKinds[kind])
 	return again && stringAddress(first.module) != stringAddress(s)
 }
 

@@ -31,10 +31,10 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 	}
 	switch parent, last, dotted := cutLast(name); {
 	case e.proto >= 4:
-		if err := e.saveName(nameKey{module, true}, g.flags&distinctModule != 0); err != nil {
+		if err := e.saveName(nameKey{module, moduleKind(module, name)}, g.flags&distinctModule != 0); err != nil {
 			return err
 		}
-		if err := e.saveName(nameKey{name, false}, g.flags&distinctName != 0); err != nil {
+		if err := e.saveName(nameKey{name, attributeName}, g.flags&distinctName != 0); err != nil {
 			return err
 		}
 		e.buf = append(e.buf, wire.OpStackGlobal)
@@ -52,7 +52,7 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 		if err := e.saveGlobal(Global{Module: g.Module, Name: parent, flags: g.flags}, 0); err != nil {
 			return err
 		}
-		if err := e.saveName(nameKey{last, false}, false); err != nil {
+		if err := e.saveName(nameKey{last, attributeName}, false); err != nil {
 			return err
 		}
 		e.closeTuple(2)
@@ -103,11 +103,27 @@ func (e *encoder) writeNames(op byte, module, name string) error {
 	return nil
 }
 
-// nameKey is the text of a module or of an attribute name: two str objects even where they are
-// alike, as for datetime.datetime.
+// nameKey is the text of a module or of an attribute name, and which of the str objects with that
+// text it is.
 type nameKey struct {
-	text   string
-	module bool
+	text string
+	kind nameKind
+}
+
+// nameKind keeps apart names that are two objects in CPython even where they are alike.
+type nameKind uint8
+
+const (
+	attributeName  nameKind = iota // datetime, the class
+	moduleName                     // datetime, its module
+	functionModule                 // builtins as its functions have it: another one than that of its classes
+)
+
+func moduleKind(module, name string) nameKind {
+	if (module == "builtins" || module == "__builtin__") && isBuiltinFunction[name] {
+		return functionModule
+	}
+	return moduleName
 }
 
 // saveName writes a module or attribute name: the str that the memo knows by identity or, unless
