@@ -620,7 +620,6 @@ var (
 	globalEncode    = Global{Module: "_codecs", Name: "encode"}
 	globalGetattr   = Global{Module: "builtins", Name: "getattr"}
 	globalNewObj    = Global{Module: "copyreg", Name: "__newobj__"}
-	globalNewObjEx  = Global{Module: "copyreg", Name: "__newobj_ex__"}
 )
 
 // latin1Name is the one 'latin1' that all bytes at protocols 0 to 2 share.

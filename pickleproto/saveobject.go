@@ -87,9 +87,29 @@ func (e *encoder) saveMaking(o *Object) error {
 			e.buf = append(e.buf, wire.OpNewObjEx)
 			return nil
 		}
-		return e.saveFreshCall(globalNewObjEx, Tuple{o.Callable, args, o.Kwargs})
+		return e.saveNewObjEx(o, args)
+	}
+	if e.proto < 3 {
+		if f, list, ok := arrayAsList(o); ok {
+			return e.saveFreshCall(f, list)
+		}
 	}
 	return e.saveCall(o, args, wire.OpReduce)
+}
+
+// saveNewObjEx writes cls.__new__(cls, *args, **kwargs) as C does where there is no NEWOBJ_EX, and
+// as Python 2 reads it: functools.partial(cls.__new__, cls, *args, **kwargs)().
+func (e *encoder) saveNewObjEx(o *Object, args Tuple) error {
+	f := reduce("builtins", "getattr", o.Callable, "__new__")
+	p := reduce("functools", "partial", f)
+	p.Ops = []Op{{OpBuild, []any{Tuple{f, append(Tuple{o.Callable}, args...), o.Kwargs, nil}}}}
+	e.keep = append(e.keep, p)
+	if err := e.save(p); err != nil {
+		return err
+	}
+	e.emptyTuple()
+	e.buf = append(e.buf, wire.OpReduce)
+	return nil
 }
 
 func (e *encoder) saveCall(o *Object, args Tuple, op byte) error {

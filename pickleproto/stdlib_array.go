@@ -287,6 +287,29 @@ func (m *maker) array(a *Array) (*Object, error) {
 	return reduce("array", "_array_reconstructor", arrayClass, string(rune(code)), int64(format), Bytes(data)), nil
 }
 
+// arrayAsList returns array.array(typecode, list) for an array that a pickle of protocol 3 or above
+// has as bytes of a machine format, which Python 2 does not know.
+func arrayAsList(o *Object) (f Global, args Tuple, ok bool) {
+	if g, isGlobal := o.Callable.(Global); !isGlobal || g.Module != "array" || g.Name != "_array_reconstructor" || o.How != ByReduce {
+		return f, nil, false
+	}
+	args, ok = o.Args.(Tuple)
+	if !ok {
+		return f, nil, false
+	}
+	made, err := arrayFromBytes(args)
+	a, ok := made.(*Array)
+	if err != nil || !ok {
+		return f, nil, false
+	}
+	m := maker{protocol: 2}
+	list, err := m.array(a)
+	if err != nil {
+		return f, nil, false
+	}
+	return list.Callable.(Global), list.Args.(Tuple), true
+}
+
 // arrayParts returns the typecode that fits the data, and the items either as a list's or as bytes
 // of a machine format.
 func arrayParts(data any, list bool) (code byte, format int, b []byte, items []any, ok bool) {

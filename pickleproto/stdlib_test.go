@@ -399,3 +399,33 @@ func TestStdlibLive(t *testing.T) {
 		})
 	}
 }
+
+// TestWrittenForPython2: two forms that Python 2 does not know are written otherwise below protocol
+// 3 and 4, as CPython does.
+func TestWrittenForPython2(t *testing.T) {
+	user := Global{Module: "app", Name: "User"}
+	made := &Object{How: ByNewObjEx, Callable: user, Args: Tuple{int64(1)}, Kwargs: dictOf(t, "x", int64(2))}
+	want := "\x80\x02cfunctools\npartial\nq\x00c__builtin__\ngetattr\nq\x01capp\nUser\nq\x02X\x07\x00\x00\x00__new__q\x03\x86q\x04Rq\x05\x85q\x06Rq\x07(h\x05h\x02K\x01\x86q\x08}q\tX\x01\x00\x00\x00xq\nK\x02sNtq\x0bb)Rq\x0c."
+	got, err := Marshal(made, WithProtocol(2))
+	require.NoError(t, err)
+	require.Equal(t, want, string(got))
+
+	for _, row := range goldenRows(t) {
+		if row.version != "3.13" || row.protocol != 5 || !strings.HasPrefix(row.name, "array ") {
+			continue
+		}
+		v, err := Native.Decode(row.pickle)
+		require.NoError(t, err)
+		got, err := Marshal(v, WithProtocol(2))
+		require.NoError(t, err)
+		for _, old := range goldenRows(t) {
+			if old.version == "3.13" && old.protocol == 2 && old.name == row.name {
+				require.Equal(t, old.pickle, got, row.name)
+			}
+		}
+	}
+	odd := reduce("array", "_array_reconstructor", Global{Module: "app", Name: "Array"}, "i", int64(8), Bytes(""))
+	got, err = Marshal(odd, WithProtocol(2))
+	require.NoError(t, err, "a subclass stays as it is")
+	require.Contains(t, string(got), "_array_reconstructor")
+}
