@@ -322,8 +322,8 @@ func TestTheirPanicsBecomeErrors(t *testing.T) {
 
 // FuzzCodec: never a panic, and never a value other than the native codec's.
 func FuzzCodec(f *testing.F) {
-	for _, c := range golden(f) {
-		if len(c.Data) < 300 {
+	for i, c := range golden(f) {
+		if len(c.Data) < 300 && i%5 == 0 { // more only cost time before the fuzzing begins
 			f.Add(c.Data)
 		}
 	}
