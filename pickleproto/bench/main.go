@@ -98,6 +98,9 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 			return err
 		}
 		b.report(out)
+		if err := b.reportWhere(out, min(s.rounds, 3)); err != nil {
+			return err
+		}
 	}
 	if slices.Contains(parts, "memory") {
 		if err := b.reportCosts(out, s.most, stderr); err != nil {
