@@ -87,8 +87,9 @@
 // to U+00FF are one by value. Struct keys are the same strs in all structs of a type.
 //
 // Strings decoded into `any` share blocks copied from the message, of at most 32 KiB each; into Go
-// types, blocks of at most 4 KiB. WithCopyStrings gives each its own memory, WithLentBuffer copies
-// nothing.
+// types, blocks of at most 8 KiB, and small variables that pointers point to share blocks of 2 KiB:
+// one that is kept keeps its block. WithCopyStrings gives each string its own memory, WithLentBuffer
+// copies none.
 //
 // # Marshal
 //

@@ -31,22 +31,28 @@ import (
 type fastFunc func(r *reader, p place) bool
 
 type reader struct {
-	data   []byte
-	pos    int
-	end    int // of the current frame, else of data
-	framed bool
-	depth  int
-	most   int // depth that is allowed
-	memory int64
-	taken  int64 // of the budget
-	c      *config
-	memo   []uint32          // offsets of the opcodes that made the entries
-	kept   map[uint32]string // strings fetched from the memo, by that offset
-	block  []byte            // the block that short strings are cut from
-	looked int               // opcodes that applies has run
-	ints   []int64           // slabs of what lies behind interfaces
-	floats []float64
-	strs   []string
+	data     []byte
+	pos      int
+	end      int // of the current frame, else of data
+	framed   bool
+	depth    int
+	most     int // depth that is allowed
+	memory   int64
+	taken    int64 // of the budget
+	c        *config
+	memo     []uint32          // offsets of the opcodes that made the entries
+	kept     map[uint32]string // strings fetched from the memo, by that offset
+	text     string            // the block that short strings are cut from, a copy of data[textFrom:]
+	textFrom int
+	slabs    map[*typePlan]*pointerSlab
+	keysPlan *typePlan // whose keys are in keys
+	keys     []uint32
+	allKeys  map[*typePlan][]uint32
+	scratch  []string
+	looked   int     // opcodes that applies has run
+	ints     []int64 // slabs of what lies behind interfaces
+	floats   []float64
+	strs     []string
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -282,19 +288,36 @@ func (r *reader) key() (b []byte, ok bool) {
 // str takes a str.
 func (r *reader) str() (s string, ok bool) {
 	switch op := r.peek(); op {
+	case wire.OpShortBinUnicode:
+		at := r.pos
+		if r.end-at < 2 {
+			return "", false
+		}
+		next := at + 2 + int(r.data[at+1])
+		if next > r.end {
+			return "", false
+		}
+		if s, ok = r.keep(at+2, next); !ok {
+			return "", false
+		}
+		r.pos = next
+		return s, r.put(at)
 	case wire.OpBinGet, wire.OpLongBinGet:
 		at, ok := r.get()
 		if !ok {
 			return "", false
 		}
-		if s, ok := r.kept[at]; ok {
-			return s, true
-		}
-		b, _, ok := r.strAt(int(at), len(r.data))
+		b, next, ok := r.strAt(int(at), len(r.data))
 		if !ok {
 			return "", false
 		}
-		if s, ok = r.keep(b); ok && len(b) > 0 {
+		if next-len(b) >= r.textFrom {
+			return r.keep(next-len(b), next)
+		}
+		if s, ok := r.kept[at]; ok {
+			return s, true
+		}
+		if s, ok = r.keep(next-len(b), next); ok && len(b) > 0 {
 			if r.kept == nil {
 				r.kept = map[uint32]string{}
 			}
@@ -310,49 +333,47 @@ func (r *reader) str() (s string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	r.pos = next
-	if s, ok = r.keep(b); !ok {
+	if s, ok = r.keep(next-len(b), next); !ok {
 		return "", false
 	}
+	r.pos = next
 	return s, r.put(at)
 }
 
-// textBlockSize is how many bytes of short strings share one allocation; a string that the
-// program keeps keeps no more than that. longString are those that do not take part.
+// Short strings are cut from a copy of a block of the message: one allocation for many. A string
+// that the program keeps keeps its block. longString are those that get memory of their own.
 const (
-	textBlockSize = 4096
-	longString    = 512
+	textBlockSize = 8192
+	longString    = 1024
 )
 
-// keep copies b, which must be UTF-8, out of the message.
-func (r *reader) keep(b []byte) (string, bool) {
-	if !utf8.Valid(b) {
+// keep returns data[from:to], which must be UTF-8, in memory of its own.
+func (r *reader) keep(from, to int) (string, bool) {
+	if !utf8.Valid(r.data[from:to]) {
 		return "", false
 	}
-	switch n := len(b); {
+	if from >= r.textFrom && to <= r.textFrom+len(r.text) {
+		return r.text[from-r.textFrom : to-r.textFrom], true
+	}
+	return r.keepApart(from, to)
+}
+
+// keepApart is keep for what does not lie in the current block.
+func (r *reader) keepApart(from, to int) (string, bool) {
+	switch n := to - from; {
 	case n == 0:
 		return "", true
 	case r.c.lend:
-		return stringOf(b), true
-	case n > longString || r.c.copyStrings:
-		return string(b), r.charge(n)
-	case cap(r.block)-len(r.block) < n && !r.newBlock(n):
+		return stringOf(r.data[from:to]), true
+	case n > longString || r.c.copyStrings || from < r.textFrom:
+		return string(r.data[from:to]), r.charge(n)
+	}
+	end := min(len(r.data), from+textBlockSize)
+	if !r.charge(end - from) {
 		return "", false
 	}
-	from := len(r.block)
-	r.block = append(r.block, b...)
-	return stringOf(r.block[from:]), true // of which nothing is written again
-}
-
-// newBlock takes a block for strings, of at least n bytes: no more than what is left of the
-// message, so that a small one costs little.
-func (r *reader) newBlock(n int) bool {
-	size := max(n, min(textBlockSize, len(r.data)-r.pos))
-	if !r.charge(size) {
-		return false
-	}
-	r.block = make([]byte, 0, size)
-	return true
+	r.text, r.textFrom = string(r.data[from:end]), from
+	return r.text[:to-from], true
 }
 
 // integer takes an int of at most 64 bits.

@@ -289,16 +289,60 @@ func fillAny(r *reader, v place) bool {
 	return false
 }
 
+// pointerSlab holds what is left of the last slab of a type's variables.
+type pointerSlab struct {
+	next place
+	left int
+	size int // of the whole slab, in variables
+}
+
+// slabBytesMost bounds a slab: a pointer that the program keeps keeps the slab.
+const slabBytesMost = 2048
+
+// newElem returns a new variable for a pointer to point to. Small ones come from slabs, which
+// double, so that few pointers cost little.
+func (r *reader) newElem(p *typePlan) (place, bool) {
+	size := int(p.size)
+	if size > slabBytesMost/8 || size == 0 {
+		return placeOf(reflect.New(p.t)), r.charge(size)
+	}
+	s := r.slabs[p]
+	if s == nil {
+		if r.slabs == nil {
+			r.slabs = map[*typePlan]*pointerSlab{}
+		}
+		s = &pointerSlab{}
+		r.slabs[p] = s
+	}
+	if s.left == 0 {
+		s.size = min(max(1, 2*s.size), slabBytesMost/size)
+		if !r.charge(s.size * size) {
+			return nil, false
+		}
+		s.next, s.left = reflect.MakeSlice(reflect.SliceOf(p.t), s.size, s.size).UnsafePointer(), s.size
+	}
+	made := s.next
+	if s.left--; s.left > 0 {
+		s.next = within(made, uintptr(size))
+	} else {
+		s.next = nil // never an address past the slab
+	}
+	return made, true
+}
+
 func (r *reader) pointer(v place, p *typePlan) bool {
 	if r.none() {
 		setPointer(v, nil)
 		return true
 	}
 	// What is there already stays, in a copy: the binder's business.
-	if !isNil(v) || !r.enter() || !r.charge(int(p.elem.size)) {
+	if !isNil(v) || !r.enter() {
 		return false
 	}
-	made := placeOf(reflect.New(p.elem.t))
+	made, ok := r.newElem(p.elem)
+	if !ok {
+		return false
+	}
 	setPointer(v, made)
 	if !p.elem.fast(r, made) {
 		return false
@@ -573,6 +617,15 @@ func sliceOf[T any](r *reader, elem *typePlan, items func(r *reader, s []T, from
 		}
 		return fitted(s), r.tupleTail(len(s), most)
 	}
+	if s, ok = listOf(r, elem, s, items); !ok {
+		return nil, false
+	}
+	return fitted(s), true
+}
+
+// listOf appends the items of a list to s.
+func listOf[T any](r *reader, elem *typePlan, s []T, items func(r *reader, s []T, from, most int) ([]T, bool)) (_ []T, ok bool) {
+	from := r.pos
 	if !r.beginContainer() {
 		return nil, false
 	}
@@ -593,7 +646,7 @@ func sliceOf[T any](r *reader, elem *typePlan, items func(r *reader, s []T, from
 		}
 	}
 	r.depth--
-	return fitted(s), true
+	return s, true
 }
 
 type anyInt interface {
@@ -690,7 +743,7 @@ func stringItems(r *reader, s []string, from, most int) ([]string, bool) {
 		data, pos := r.data, r.pos
 		if r.end-pos > 2 && data[pos] == wire.OpShortBinUnicode && r.end-pos > 2+int(data[pos+1]) {
 			next := pos + 2 + int(data[pos+1])
-			if v, ok = r.keep(data[pos+2 : next]); !ok {
+			if v, ok = r.keep(pos+2, next); !ok {
 				return s, false
 			}
 			r.pos = next
@@ -747,9 +800,42 @@ func basicSlice(p *typePlan) fastFunc {
 	case reflect.Float64:
 		return fastSlice(p, floatItems[float64])
 	case reflect.String:
-		return fastSlice(p, stringItems)
+		elem := p.elem
+		return func(r *reader, v place) bool { return fillStrings(r, elem, at[[]string](v)) }
 	}
 	return nil
+}
+
+// shortSlice is how long a slice of strings may be to be cut from a slab.
+const shortSlice = 8
+
+// fillStrings is sliceOf for strs. A short slice within something else is cut from a slab.
+func fillStrings(r *reader, elem *typePlan, dst *[]string) (ok bool) {
+	if r.depth == 0 || r.peek() != wire.OpEmptyList {
+		*dst, ok = sliceOf(r, elem, stringItems)
+		return ok
+	}
+	r.scratch = r.scratch[:0]
+	s, ok := listOf(r, elem, r.scratch, stringItems)
+	if !ok {
+		return false
+	}
+	switch n := len(s); {
+	case n == 0:
+		*dst, r.scratch = []string{}, s
+	case n > shortSlice:
+		*dst, r.scratch = fitted(s), nil // the scratch itself, perhaps
+	default:
+		if len(r.strs)+n > cap(r.strs) {
+			if r.strs, ok = slab[string](r, max(cap(r.strs), n), 16); !ok {
+				return false
+			}
+		}
+		from := len(r.strs)
+		r.strs = append(r.strs, s...)
+		*dst, r.scratch = r.strs[from:len(r.strs):len(r.strs)], s[:0]
+	}
+	return true
 }
 
 func fastSlice[T any](p *typePlan, items func(r *reader, s []T, from, most int) ([]T, bool)) fastFunc {
@@ -1021,7 +1107,7 @@ func (r *reader) structure(v place, p *typePlan) bool {
 	if r.peek() != wire.OpEmptyDict || !r.beginContainer() {
 		return false
 	}
-	f := filler{v: v, p: p}
+	f := filler{v: v, p: p, keys: r.keysOf(p)}
 	for full := true; full; {
 		switch r.nextEntries() {
 		case aBatch:
@@ -1052,22 +1138,58 @@ func (r *reader) structure(v place, p *typePlan) bool {
 	return true
 }
 
+// keysOf returns the offsets, plus one, of the strs that were the keys of p's fields: most records
+// after the first one fetch their keys from the memo.
+func (r *reader) keysOf(p *typePlan) []uint32 {
+	switch {
+	case r.keysPlan == nil: // the first struct, and perhaps the only one
+		r.keysPlan = p
+		return nil
+	case r.keysPlan == p && r.keys != nil:
+		return r.keys
+	}
+	keys := r.allKeys[p]
+	if keys == nil {
+		if r.allKeys == nil {
+			r.allKeys = map[*typePlan][]uint32{}
+		}
+		keys = make([]uint32, len(p.fastFields))
+		r.allKeys[p] = keys
+	}
+	r.keysPlan, r.keys = p, keys
+	return keys
+}
+
 // filler fills one struct.
 type filler struct {
 	v        place
 	p        *typePlan
+	keys     []uint32
 	seen     uint64
 	expected int // records come with their keys in the same order, mostly that of the struct
 }
 
 // field reads a key and its value.
 func (f *filler) field(r *reader) bool {
-	name, ok := r.key()
+	fields := f.p.fastFields
+	i := f.expected
+	var name []byte
+	var ok bool
+	from := uint32(noEntry)
+	if op := r.peek(); op == wire.OpBinGet || op == wire.OpLongBinGet {
+		if from, ok = r.get(); !ok {
+			return false
+		}
+		if i < len(f.keys) && f.keys[i] == from+1 {
+			goto found
+		}
+		name, _, ok = r.strAt(int(from), len(r.data))
+	} else {
+		name, ok = r.key()
+	}
 	if !ok {
 		return false
 	}
-	fields := f.p.fastFields
-	i := f.expected
 	if i >= len(fields) || fields[i].name != string(name) {
 		if i, ok = f.p.fields.exact[string(name)]; !ok {
 			if !utf8.Valid(name) {
@@ -1078,6 +1200,10 @@ func (f *filler) field(r *reader) bool {
 			}
 		}
 	}
+	if from != noEntry && f.keys != nil {
+		f.keys[i] = from + 1
+	}
+found:
 	if f.seen&(1<<i) != 0 {
 		return false
 	}
