@@ -138,10 +138,10 @@ func (r *reader) nextFrame() byte {
 			return 0
 		}
 		n := binary.LittleEndian.Uint64(r.data[r.pos+1:])
-		r.pos += 9
-		if n > uint64(len(r.data)-r.pos) {
-			return 0
+		if n > uint64(len(r.data)-r.pos-9) {
+			return 0 // and again if asked again
 		}
+		r.pos += 9
 		r.end, r.framed = r.pos+int(n), true
 	}
 }
