@@ -544,10 +544,14 @@ func (e *encoder) saveStr(s string) error {
 	return e.writeStr(s, index)
 }
 
+func errNotUTF8() error {
+	return &TypeError{Offset: -1, Msg: "a Go string that is not UTF-8 has no Python str: use Bytes"}
+}
+
 // writeStr writes a str that the memo has just given an index.
 func (e *encoder) writeStr(s string, index uint32) error {
 	if !utf8.ValidString(s) && !validSurrogatePass([]byte(s)) {
-		return &TypeError{Offset: -1, Msg: "a Go string that is not UTF-8 has no Python str: use Bytes"}
+		return errNotUTF8()
 	}
 	n := len(s)
 	switch {

@@ -19,6 +19,9 @@ type memoEntry struct {
 	index   uint32
 }
 
+// scatter is 2**64 divided by the golden ratio: multiplied by it, addresses spread over all bits.
+const scatter = 0x9e3779b97f4a7c15
+
 // The kinds of identities, which keep apart values of different types at one address.
 const (
 	kindPointer uint32 = iota
@@ -48,7 +51,7 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 // side by side in memory do so in the table, and in the places around it, which share a cache line;
 // then along a chain that begins at a place scattered by multiplication.
 func (t *memoTable) seek(address uintptr, tag uint32) (e *memoEntry, slot uint64, shown uint32) {
-	h := uint64(address) * 0x9e3779b97f4a7c15
+	h := uint64(address) * scatter
 	mask := uint64(len(t.slots) - 1)
 	shown = uint32(h>>8) << t.shift
 	home := uint64(address) >> 3 & mask
@@ -89,11 +92,34 @@ func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found 
 	index = uint32(t.n)
 	t.n++
 	if len(t.entries) == cap(t.entries) {
-		t.growEntries()
+		t.growEntries(1)
 	}
 	t.entries = append(t.entries, memoEntry{address, tag, index})
 	t.slots[slot] = uint32(len(t.entries)) | shown
 	return index, false
+}
+
+// room grows the table so that n identities can be added without growing again.
+func (t *memoTable) room(n int) {
+	for 2*(len(t.entries)+n) > len(t.slots) {
+		t.grow()
+	}
+	if cap(t.entries)-len(t.entries) < n {
+		t.growEntries(n)
+	}
+}
+
+// addNew gives an identity the next index if a look at the one slot where it would be first shows
+// that it is new; otherwise it does nothing. There must be room.
+func (t *memoTable) addNew(address uintptr, tag uint32) bool {
+	slot := uint64(address) >> 3 & uint64(len(t.slots)-1)
+	if t.slots[slot] != 0 {
+		return false
+	}
+	t.entries = append(t.entries, memoEntry{address, tag, uint32(t.n)})
+	t.n++
+	t.slots[slot] = uint32(len(t.entries)) | uint32(uint64(address)*scatter>>8)<<t.shift
+	return true
 }
 
 // memoPlace is where look found that an identity is not: good for addAt as long as nothing was put there.
@@ -123,7 +149,7 @@ func (t *memoTable) addAt(p memoPlace, address uintptr, tag uint32) (index uint3
 	index = uint32(t.n)
 	t.n++
 	if len(t.entries) == cap(t.entries) {
-		t.growEntries()
+		t.growEntries(1)
 	}
 	t.entries = append(t.entries, memoEntry{address, tag, index})
 	t.slots[p.slot] = uint32(len(t.entries)) | p.shown
@@ -149,8 +175,8 @@ func (t *memoTable) grow() {
 }
 
 // growEntries doubles, where append would grow a large slice by a quarter, over and over.
-func (t *memoTable) growEntries() {
-	e := make([]memoEntry, len(t.entries), max(32, 2*cap(t.entries)))
+func (t *memoTable) growEntries(n int) {
+	e := make([]memoEntry, len(t.entries), max(32, 2*cap(t.entries), len(t.entries)+n))
 	copy(e, t.entries)
 	t.entries = e
 }

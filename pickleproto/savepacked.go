@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -25,13 +26,8 @@ func (e *encoder) writePacked(p *packed, index uint32) error {
 		case p.floats != nil:
 			e.saveFloats(p.floats[i:end])
 		default:
-			for _, v := range p.strs[i:end] {
-				if len(e.buf) >= e.frameLimit {
-					e.nextFrame()
-				}
-				if err := e.saveStr(v); err != nil {
-					return err
-				}
+			if err := e.saveStrs(p.strs[i:end]); err != nil {
+				return err
 			}
 		}
 		e.buf = append(e.buf, wire.OpAppends)
@@ -78,4 +74,26 @@ func (e *encoder) saveFloats(v []float64) {
 		binary.BigEndian.PutUint64(buf[n+1:], math.Float64bits(f))
 	}
 	e.buf = buf
+}
+
+// saveStrs writes a batch; what is new and short, as nearly all of a list is, without a call.
+func (e *encoder) saveStrs(v []string) error {
+	e.memo.room(len(v))
+	for _, s := range v {
+		if len(e.buf) >= e.frameLimit {
+			e.nextFrame()
+		}
+		if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
+			if !utf8.ValidString(s) && !validSurrogatePass([]byte(s)) {
+				return errNotUTF8()
+			}
+			buf := append(append(e.buf, wire.OpShortBinUnicode, byte(len(s))), s...)
+			e.buf = append(buf, wire.OpMemoize)
+			continue
+		}
+		if err := e.saveStr(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
