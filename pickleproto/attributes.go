@@ -32,7 +32,7 @@ func (in *instance) mapping(o *Object) (d *Dict, ok bool) {
 	if len(in.pairs) == 0 {
 		return nil, false
 	}
-	d, err = dictOfPairs(nil, in.pairs)
+	d, err = in.dict(nil, in.pairs)
 	return d, err == nil
 }
 

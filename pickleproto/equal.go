@@ -40,7 +40,8 @@ const maxEqualSteps = 20_000_000
 
 // equalWithin is Equal that tells a difference from a *LimitError.
 func equalWithin(x, y any, steps int64) (bool, error) {
-	c := comparer{steps: steps, max: steps, h: newHasher()}
+	c := comparer{steps: steps, max: steps}
+	c.meter = newMeter(c.look)
 	eq := c.equal(x, y)
 	if c.err != nil {
 		return false, c.err
@@ -53,7 +54,7 @@ type comparer struct {
 	steps, max int64
 	depth      int
 	err        error
-	h          hasher // of the keys that are looked up; its work is that of all of them
+	meter      *meter
 
 	// seen holds the pairs of containers that were found equal, or are being compared: a shared
 	// graph then costs what it holds, not what it unfolds to, and cycles end.
@@ -68,6 +69,12 @@ func (c *comparer) spend(n int) bool {
 		c.err = &LimitError{Limit: "work", Value: uint64(c.max) + 1, Max: uint64(c.max), Offset: -1}
 	}
 	return c.err == nil
+}
+
+// look is told of bytes that a comparison goes through.
+func (c *comparer) look(n int64) error {
+	c.spend(int(n / 64))
+	return c.err
 }
 
 // item is == between members of containers, where identity comes first.
@@ -175,8 +182,8 @@ func (c *comparer) equal(x, y any) bool {
 	if _, isObject := x.(*Object); isObject && !c.spend(16) {
 		return false // they are taken apart first
 	}
-	if a, ok := numberOf(x); ok {
-		b, ok := numberOf(y)
+	if a, ok := c.number(x); ok {
+		b, ok := c.number(y)
 		return ok && c.numbers(a, b)
 	}
 	if o, ok := x.(*Object); ok {
@@ -339,9 +346,9 @@ type keyFinder struct {
 
 // find returns the place of a key that is equal to k, or -1.
 func (c *comparer) find(t *keyTable, k any, odd *keyFinder) int {
-	i, err := t.find(k, &c.h)
+	i, err := t.find(k, &c.meter.h)
 	if err != nil && c.err == nil {
-		c.err = keyError(err, &c.h)
+		c.err = keyError(err, &c.meter.h)
 	}
 	if i >= 0 || c.err != nil || t == nil {
 		return i
@@ -355,12 +362,12 @@ func (c *comparer) find(t *keyTable, k any, odd *keyFinder) int {
 		for i, key := range t.keys {
 			if !same(key, deleted) && (groups == &odd.all || hasInstance(key)) {
 				c.spend(4)
-				text := keyText(key)
+				text := c.keyText(key)
 				(*groups)[text] = append((*groups)[text], i)
 			}
 		}
 	}
-	for _, i := range (*groups)[keyText(k)] {
+	for _, i := range (*groups)[c.keyText(k)] {
 		if c.item(t.keys[i], k) {
 			return i
 		}
@@ -385,14 +392,14 @@ func hasInstance(k any) bool {
 }
 
 // keyText returns a text that is the same for equal keys, and different for most others.
-func keyText(k any) string {
+func (c *comparer) keyText(k any) string {
 	switch k := k.(type) {
 	case string:
 		return k
 	case Tuple:
 		if len(k) > 0 {
 			if _, nested := k[0].(Tuple); !nested {
-				return keyText(k[0])
+				return c.keyText(k[0])
 			}
 		}
 	case *Object:
@@ -400,13 +407,14 @@ func keyText(k any) string {
 		if !ok {
 			return ""
 		}
-		switch c, _ := stdlib(in.class); c.kind {
+		in.meter = c.meter
+		switch class, _ := stdlib(in.class); class.kind {
 		case kindDecimal, kindFraction:
-			if n, ok := numberOf(k); ok {
+			if n, ok := c.number(k); ok {
 				return n.nearest()
 			}
 		case kindDate, kindTimeDelta, kindUUID, kindAddress, kindNetwork, kindInterface, kindPath:
-			if v, err := c.from(&in); err == nil {
+			if v, err := class.from(&in); err == nil {
 				return strings.ToLower(fmt.Sprint(v))
 			}
 		case kindDateTime:
@@ -415,7 +423,7 @@ func keyText(k any) string {
 			}
 		}
 	case bool, int64, Int, Long, *big.Int, float64, *Complex:
-		if n, ok := numberOf(k); ok {
+		if n, ok := c.number(k); ok {
 			return n.nearest()
 		}
 	}

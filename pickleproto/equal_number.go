@@ -30,8 +30,10 @@ const (
 	numComplex
 )
 
-// numberOf reads a number of the value model, a Decimal or Fraction among the objects included.
-func numberOf(v any) (pyNumber, bool) {
+func numberOf(v any) (pyNumber, bool) { return (&comparer{}).number(v) }
+
+// number reads a number of the value model, a Decimal or Fraction among the objects included.
+func (c *comparer) number(v any) (pyNumber, bool) {
 	switch v := v.(type) {
 	case int64:
 		return pyNumber{i: v}, true
@@ -61,6 +63,7 @@ func numberOf(v any) (pyNumber, bool) {
 		if !ok {
 			return pyNumber{}, false
 		}
+		in.meter = c.meter
 		switch class, _ := stdlib(in.class); class.kind {
 		case kindDecimal:
 			t, ok := parseDecimal(&in)

@@ -2,6 +2,7 @@ package pickleproto
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,7 @@ func (c *comparer) objects(x *Object, y any) bool {
 	if !ok1 || !ok2 {
 		return x == o
 	}
+	a.meter, b.meter = c.meter, c.meter
 	if n, ok := singletonType(&a); ok {
 		m, ok := singletonType(&b)
 		return ok && n == m
@@ -82,6 +84,7 @@ func (c *comparer) mapping(o *Object) (*Dict, stdlibKind, bool) {
 	if !ok {
 		return nil, 0, false
 	}
+	in.meter = c.meter
 	class, _ := stdlib(in.class)
 	if !isMapping(class.kind) || !c.spend(len(in.pairs)/8) {
 		return nil, 0, false
@@ -156,9 +159,9 @@ func (c *comparer) counters(x, y *Object, a, b *Dict) bool {
 func (c *comparer) stdlib(kind stdlibKind, x, y *Object, a, b *instance) (eq, ok bool) {
 	switch kind {
 	case kindDateTime:
-		return equalDateTimes(a, b)
+		return c.dateTimes(a, b)
 	case kindTime:
-		return equalTimes(a, b)
+		return c.times(a, b)
 	case kindDate:
 		return sameParsed(parseDate, a, b)
 	case kindTimeDelta:
@@ -220,7 +223,7 @@ func sameZone(x, y any) bool {
 	return z.utc() && w.utc() || z.key != "" && z.key == w.key && z.cached && w.cached
 }
 
-func equalDateTimes(a, b *instance) (eq, ok bool) {
+func (c *comparer) dateTimes(a, b *instance) (eq, ok bool) {
 	s, tz1, err1 := parseDateTime(a)
 	t, tz2, err2 := parseDateTime(b)
 	if err1 != nil || err2 != nil {
@@ -236,7 +239,7 @@ func equalDateTimes(a, b *instance) (eq, ok bool) {
 	}
 	z, err1 := parseZone(tz1)
 	w, err2 := parseZone(tz2)
-	if err1 != nil || err2 != nil {
+	if err1 != nil || err2 != nil || (z.key != "" || w.key != "") && !c.spend(1000) { // a file to read, maybe
 		return false, true
 	}
 	u, err1 := z.micros(s)
@@ -257,7 +260,7 @@ func (z zone) foldMatters(n NaiveDateTime, at *big.Int) bool {
 	return err != nil || other.Cmp(at) != 0
 }
 
-func equalTimes(a, b *instance) (eq, ok bool) {
+func (c *comparer) times(a, b *instance) (eq, ok bool) {
 	s, tz1, err1 := parseTimeOfDay(a)
 	t, tz2, err2 := parseTimeOfDay(b)
 	if err1 != nil || err2 != nil {
@@ -267,7 +270,7 @@ func equalTimes(a, b *instance) (eq, ok bool) {
 	switch {
 	case tz1 == nil && tz2 == nil || tz1 != nil && tz2 != nil && sameZone(tz1, tz2):
 		return s == t, true
-	case tz1 == nil && tz2 == nil:
+	case !c.spend(1000): // a file to read, maybe
 		return false, true
 	}
 	// A ZoneInfo knows no offset without a date: the time then counts as naive.
@@ -356,6 +359,9 @@ func (c *comparer) arrays(a, b *instance) (eq, ok bool) {
 	if err1 != nil || err2 != nil || !ok1 || !ok2 {
 		return false, false
 	}
+	if eq, ok := sameItems(s.Data, t.Data); ok {
+		return eq, true
+	}
 	_, _, _, x, _ := arrayParts(s.Data, true)
 	_, _, _, y, _ := arrayParts(t.Data, true)
 	if len(x) != len(y) {
@@ -367,6 +373,38 @@ func (c *comparer) arrays(a, b *instance) (eq, ok bool) {
 		}
 	}
 	return true, true
+}
+
+// sameItems compares the items of two arrays of one Go type; ok is false for two types.
+func sameItems(x, y any) (eq, ok bool) {
+	switch x := x.(type) {
+	case []int8:
+		return equalSlices(x, y)
+	case []uint8:
+		return equalSlices(x, y)
+	case []int16:
+		return equalSlices(x, y)
+	case []uint16:
+		return equalSlices(x, y)
+	case []int32:
+		return equalSlices(x, y)
+	case []uint32:
+		return equalSlices(x, y)
+	case []int64:
+		return equalSlices(x, y)
+	case []uint64:
+		return equalSlices(x, y)
+	case []float32:
+		return equalSlices(x, y)
+	case []float64:
+		return equalSlices(x, y)
+	}
+	return false, false
+}
+
+func equalSlices[T comparable](x []T, y any) (eq, ok bool) {
+	s, ok := y.([]T)
+	return ok && slices.Equal(x, s), ok
 }
 
 // equalPaths compares paths of one flavour, pure or not; those of Windows without regard to case.

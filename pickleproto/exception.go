@@ -330,13 +330,14 @@ func (e *Exception) AddNote(note string) {
 }
 
 // exceptionOf reads an instance of any class as an exception: the caller knows that it is one.
-func exceptionOf(o *Object) (*Exception, bool) { return exceptionDepth(o, 0) }
+func exceptionOf(o *Object) (*Exception, bool) { return exceptionDepth(o, nil, 0) }
 
 // maxCauses bounds a chain of causes.
 const maxCauses = 100
 
-func exceptionDepth(o *Object, depth int) (*Exception, bool) {
+func exceptionDepth(o *Object, m *meter, depth int) (*Exception, bool) {
 	in, ok := instanceOf(o)
+	in.meter = m
 	if !ok || depth > maxCauses || in.kwargs != nil || len(in.items) > 0 || len(in.pairs) > 0 {
 		return nil, false
 	}
@@ -349,7 +350,7 @@ func exceptionDepth(o *Object, depth int) (*Exception, bool) {
 		if !ok {
 			return nil, false
 		}
-		e, ok := exceptionDepth(inner, depth+1)
+		e, ok := exceptionDepth(inner, m, depth+1)
 		if ok {
 			text, _ := textOf(in.args[1])
 			e.Cause = NewException(in.class.Module+"."+map[string]string{"rebuild_exc": "RemoteTraceback", "_rebuild_exc": "_RemoteTraceback"}[in.class.Name], text)
@@ -369,11 +370,14 @@ func exceptionDepth(o *Object, depth int) (*Exception, bool) {
 	}
 	// __cause__ has a field of its own, and 3.12's AttributeError repeats its args.
 	e.State = NewDict()
+	if in.charge(d.Len(), perEntry) != nil {
+		return nil, false
+	}
 	for k, v := range d.All() {
 		switch k, _ := textOf(k); k {
 		case "__cause__":
 			if c, ok := v.(*Object); ok {
-				if cause, ok := exceptionDepth(c, depth+1); ok {
+				if cause, ok := exceptionDepth(c, m, depth+1); ok {
 					e.Cause = cause
 					continue
 				}
@@ -383,7 +387,7 @@ func exceptionDepth(o *Object, depth int) (*Exception, bool) {
 				continue
 			}
 		}
-		if err := e.State.Set(k, v); err != nil {
+		if err := e.State.set(k, v, in.hasher()); err != nil {
 			return nil, false
 		}
 	}

@@ -38,17 +38,31 @@ import (
 // a tuple, a frozenset or a big int as a key is an error, as are two keys that become one.
 // So are other instances, persistent ids, extension codes, and a value that contains itself; what
 // is shared stays shared. Errors are *TypeErrors with the path, or a *LimitError beyond 10,000
-// levels. Go values that are none of this package's come back as they are.
+// levels, or where instances that share their arguments would be copied into more than 128 MiB. Go
+// values that are none of this package's come back as they are.
 func Plain(v any) (any, error) {
-	p := plainer{}
+	p := plainer{memory: maxPlainCopies}
+	p.meter = newMeter(p.take)
 	return p.value(v)
 }
 
 // plainer converts one graph. Each container is converted once, which keeps what is shared shared
 // and the work linear.
 type plainer struct {
-	depth int
-	done  map[any]any // by pointer or tupleID; converting while it is under way
+	depth  int
+	memory int64 // bytes left that the conversion of instances may copy
+	meter  *meter
+	done   map[any]any // by pointer or tupleID; converting while it is under way
+}
+
+// maxPlainCopies is twice the largest message: what is not shared does not reach it.
+const maxPlainCopies = 128 << 20
+
+func (p *plainer) take(n int64) error {
+	if p.memory -= n; p.memory < 0 {
+		return &LimitError{Limit: "memory", Value: uint64(maxPlainCopies - p.memory), Max: maxPlainCopies, Offset: -1}
+	}
+	return nil
 }
 
 // converting marks a container whose conversion has begun.
@@ -247,7 +261,7 @@ func (p *plainer) key(k any) (any, error) {
 }
 
 func (p *plainer) object(o *Object) (any, error) {
-	v, known, err := fromObject(o)
+	v, known, err := convert(o, p.meter)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ const (
 // reprLimited is Repr with a limit of its own on the length of the text.
 func reprLimited(v any, maxBytes int) string {
 	p := printer{max: maxBytes, again: maxReprAgain}
+	p.meter = newMeter(p.look)
 	p.value(v)
 	return string(p.out)
 }
@@ -50,6 +51,7 @@ type printer struct {
 
 	met      map[any]bool // containers by pointer or tupleID: whether they are being printed now
 	repeated int          // containers being printed that were printed before
+	meter    *meter
 }
 
 // tupleID is the identity of a Tuple or of another slice.
@@ -100,6 +102,14 @@ func (p *printer) leave(id any) {
 	if p.repeated > 0 {
 		p.repeated--
 	}
+}
+
+// look is told of bytes that are gone through, whatever is printed of them.
+func (p *printer) look(n int64) error {
+	if p.spend(int(n / 256)); p.full {
+		return errWork
+	}
+	return nil
 }
 
 // spend takes steps off what may be done again.

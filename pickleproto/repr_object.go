@@ -25,6 +25,7 @@ func (p *printer) object(o *Object) {
 		p.unknown(o, nil)
 		return
 	}
+	in.meter = p.meter
 	class, known := stdlib(in.class)
 	mark := "..."
 	switch class.kind {
@@ -217,13 +218,11 @@ func (p *printer) stdlib(kind stdlibKind, in *instance) bool {
 		}
 		p.write("Decimal('" + t.String() + "')")
 	case kindFraction:
-		num, den, err := parseFraction(in)
-		if err != nil || max(num.BitLen(), den.BitLen()) > maxRatBits {
+		v, err := fractionFrom(in)
+		if err != nil {
 			return false
 		}
-		words := min(num.BitLen(), den.BitLen()) / 64
-		p.spend(words * words / 16) // lowest terms take quadratic time
-		r := new(big.Rat).SetFrac(num, den)
+		r := v.(*big.Rat)
 		p.write("Fraction(")
 		p.bigInt(r.Num())
 		p.write(", ")

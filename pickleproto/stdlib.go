@@ -43,6 +43,7 @@ import (
 //	                         not in the table, and for a subclass or a form that the Go type could
 //	                         not hold whole (an OrderedDict with attributes); the error is for a
 //	                         known class with a state that Python would refuse, or Go cannot hold.
+//	convert(o, meter)        fromObject where one call converts many objects: they share the meter.
 //	maker.object(v)          one of the Go values above -> *Object or Global to encode, as CPython 3.13
 //	                         writes it at that protocol. known is false for any other Go value. One
 //	                         maker serves one Marshal: it shares time zones as Python shares them.
@@ -135,7 +136,10 @@ var stdlibTable = map[globalName]stdlibClass{
 }
 
 // fromObject returns the Go value of an instance of a class of the table.
-func fromObject(o *Object) (v any, known bool, err error) {
+func fromObject(o *Object) (v any, known bool, err error) { return convert(o, nil) }
+
+// convert is fromObject with the meter of all the conversions of one call.
+func convert(o *Object, m *meter) (v any, known bool, err error) {
 	if loc, ok, err := zoneInfoOf(o); ok || err != nil {
 		return loc, ok || err != nil, err
 	}
@@ -143,16 +147,20 @@ func fromObject(o *Object) (v any, known bool, err error) {
 	if !ok {
 		return nil, false, nil
 	}
+	in.meter = m
 	c, ok := stdlib(in.class)
 	if !ok {
 		if isException(in.class) {
-			if e, ok := exceptionOf(o); ok {
+			if e, ok := exceptionDepth(o, m, 0); ok {
 				return e, true, nil
 			}
 		}
 		return nil, false, nil
 	}
 	v, err = c.from(&in)
+	if _, isLimit := err.(*LimitError); isLimit {
+		return nil, true, err
+	}
 	if err != nil {
 		return nil, true, &TypeError{Python: in.class.Name, Offset: -1, Msg: in.class.Module + "." + in.class.Name + ": " + err.Error()}
 	}

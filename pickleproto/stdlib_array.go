@@ -37,6 +37,13 @@ func arrayFrom(in *instance) (any, error) {
 		return nil, nil
 	}
 	if in.class.Name == "_array_reconstructor" {
+		if len(in.args) == 4 {
+			if b, ok := in.args[3].(Bytes); ok {
+				if err := in.charge(len(b), 1); err != nil {
+					return nil, err
+				}
+			}
+		}
 		return arrayFromBytes(in.args)
 	}
 	if len(in.args) == 0 || len(in.args) > 2 {
@@ -51,6 +58,9 @@ func arrayFrom(in *instance) (any, error) {
 		l, ok := in.args[1].(*List)
 		if !ok {
 			return nil, nil
+		}
+		if err := in.charge(l.Len(), 8); err != nil {
+			return nil, err
 		}
 		items = l.Items()
 	}

@@ -25,19 +25,28 @@ func NewDeque(items ...any) *Deque { return &Deque{Items: items, MaxLen: -1} }
 // SimpleNamespace is Python's types.SimpleNamespace: attributes by name.
 type SimpleNamespace struct{ *Dict }
 
-// dictOfPairs builds the dict that setting the pairs in turn gives, upon a copy of base.
-func dictOfPairs(base *Dict, pairs []any) (*Dict, error) {
-	d := NewDict()
+// perEntry is about what an entry of a Dict takes.
+const perEntry = 64
+
+// dict builds the dict that setting the pairs in turn gives, upon a copy of base.
+func (in *instance) dict(base *Dict, pairs []any) (*Dict, error) {
+	d, h, n := NewDict(), in.hasher(), len(pairs)/2
+	if base != nil {
+		n += base.Len()
+	}
+	if err := in.charge(n, perEntry); err != nil {
+		return nil, err
+	}
 	if base != nil {
 		for k, v := range base.All() {
-			if err := d.Set(k, v); err != nil {
-				return nil, err
+			if err := d.set(k, v, h); err != nil {
+				return nil, keyError(err, h)
 			}
 		}
 	}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		if err := d.Set(pairs[i], pairs[i+1]); err != nil {
-			return nil, err
+		if err := d.set(pairs[i], pairs[i+1], h); err != nil {
+			return nil, keyError(err, h)
 		}
 	}
 	return d, nil
@@ -56,6 +65,9 @@ func parseOrderedDict(in *instance) (*Dict, error) {
 			return nil, nil
 		}
 		pairs = nil
+		if err := in.charge(l.Len(), perEntry); err != nil {
+			return nil, err
+		}
 		for _, item := range l.All() {
 			var kv []any
 			switch item := item.(type) {
@@ -71,7 +83,7 @@ func parseOrderedDict(in *instance) (*Dict, error) {
 		}
 		pairs = join(pairs, in.pairs)
 	}
-	return dictOfPairs(nil, pairs)
+	return in.dict(nil, pairs)
 }
 
 func orderedDictFrom(in *instance) (any, error) {
@@ -90,7 +102,7 @@ func parseDefaultDict(in *instance) (factory any, d *Dict, err error) {
 	if len(in.args) == 1 {
 		factory = in.args[0]
 	}
-	d, err = dictOfPairs(nil, in.pairs)
+	d, err = in.dict(nil, in.pairs)
 	return factory, d, err
 }
 
@@ -114,7 +126,7 @@ func parseCounter(in *instance) (*Dict, error) {
 			return nil, nil
 		}
 	}
-	return dictOfPairs(base, in.pairs)
+	return in.dict(base, in.pairs)
 }
 
 func counterFrom(in *instance) (any, error) {
@@ -159,6 +171,9 @@ func parseDeque(in *instance) (items []any, maxLen int, ok bool, err error) {
 func dequeFrom(in *instance) (any, error) {
 	items, maxLen, ok, err := parseDeque(in)
 	if !ok {
+		return nil, err
+	}
+	if err := in.charge(len(items), 16); err != nil {
 		return nil, err
 	}
 	return &Deque{Items: append([]any(nil), items...), MaxLen: maxLen}, nil

@@ -223,3 +223,75 @@ func TestTimeZonesAreShared(t *testing.T) {
 	require.NotSame(t, tz(now.In(time.FixedZone("", 60))), tz(now.In(time.FixedZone("a", 60))))
 	require.Equal(t, "datetime.timezone(datetime.timedelta(seconds=60), 'a')", Repr(tz(now.In(time.FixedZone("a", 60)))))
 }
+
+// sharedArguments returns n calls of one class that share their arguments, as a pickle says in a few
+// bytes each.
+func sharedArguments(n int, make func() *Object) *List {
+	first := make()
+	l := NewList()
+	for range n {
+		o := *first
+		l.Append(&o)
+	}
+	return l
+}
+
+// TestSharedArgumentsAreMetered: instances that share long arguments cost what they are allowed to
+// together, not each for itself.
+func TestSharedArgumentsAreMetered(t *testing.T) {
+	var limit *LimitError
+	long := strings.Repeat("0", 1<<20)
+
+	arrays := sharedArguments(10_000, func() *Object {
+		return reduce("array", "_array_reconstructor", arrayClass, "B", int64(0), Bytes(long))
+	})
+	_, err := Plain(arrays)
+	require.ErrorAs(t, err, &limit)
+	require.Equal(t, "memory", limit.Limit)
+
+	b, err := Marshal(arrays)
+	require.NoError(t, err)
+	require.Less(t, len(b), 2<<20)
+	var into []*Array
+	require.ErrorAs(t, Unmarshal(b, &into), &limit)
+	require.Equal(t, "memory", limit.Limit)
+
+	// Two keys that are equal, but not the same: 2**22 comparisons each time.
+	chain := func() any {
+		key := Tuple{int64(1)}
+		for range 22 {
+			key = Tuple{key, key}
+		}
+		return key
+	}
+	pairs := []any{chain(), nil, chain(), nil}
+	ordered := sharedArguments(10_000, func() *Object {
+		o := reduce("collections", "OrderedDict")
+		o.Ops = []Op{{OpSetItems, pairs}}
+		return o
+	})
+	decimals := sharedArguments(20_000, func() *Object { return reduce("decimal", "Decimal", long) })
+	paths := sharedArguments(20_000, func() *Object { return reduce("pathlib", "PosixPath", strings.Repeat("/.", 1<<19)) })
+	fractions := sharedArguments(20_000, func() *Object {
+		n := new(big.Int).Lsh(big.NewInt(3), maxRatBits-2)
+		return reduce("fractions", "Fraction", n, new(big.Int).Add(n, big.NewInt(1)))
+	})
+	for name, l := range map[string]*List{"keys": ordered, "arrays": arrays, "decimals": decimals, "paths": paths, "fractions": fractions} {
+		for what, f := range map[string]func(){
+			"Repr":  func() { Repr(l) },
+			"Equal": func() { Equal(l, sharedArguments(l.Len(), func() *Object { o := *l.At(0).(*Object); return &o })) },
+			"Plain": func() { _, _ = Plain(l) },
+		} {
+			start := time.Now()
+			f()
+			require.Less(t, time.Since(start), 20*time.Second, "%s of %s", what, name)
+			t.Logf("%s of %s: %v", what, name, time.Since(start))
+		}
+	}
+	b, err = Marshal(ordered, WithLimits(Limits{Work: -1}))
+	require.NoError(t, err)
+	start := time.Now()
+	var maps []map[any]any
+	require.Error(t, Unmarshal(b, &maps))
+	require.Less(t, time.Since(start), 20*time.Second)
+}

@@ -15,6 +15,32 @@ type instance struct {
 	state  any    // what BUILD or the state setter was given; nil if there was none
 	items  []any  // appended or added
 	pairs  []any  // keys and values in turn
+
+	meter *meter // nil: what this instance costs is bounded for itself alone
+}
+
+// meter bounds what all the instances that one call converts may cost together: they may share
+// their arguments, so that a short message asks for the same long conversion again and again.
+type meter struct {
+	h    hasher            // of dict keys
+	take func(int64) error // is told of bytes to be copied or looked through; may be nil
+}
+
+func newMeter(take func(bytes int64) error) *meter { return &meter{h: newHasher(), take: take} }
+
+// charge takes n bytes, or items of that size, from the meter.
+func (in *instance) charge(n, size int) error {
+	if in.meter == nil || in.meter.take == nil {
+		return nil
+	}
+	return in.meter.take(int64(n) * int64(size))
+}
+
+func (in *instance) hasher() *hasher {
+	if in.meter == nil {
+		in.meter = newMeter(nil)
+	}
+	return &in.meter.h
 }
 
 // instanceOf reads an Object as an instance of a named class. It fails when the callable is not a

@@ -29,14 +29,14 @@ const (
 	SignallingNaN
 )
 
-// maxDecimalDigits bounds the digits that become a big.Int: converting them takes time that grows
-// faster than their number. Python's own contexts end at 28 digits by default.
-const maxDecimalDigits = 100_000
+// maxDecimalDigits bounds the digits that become a big.Int, as those of a textual int: converting
+// them takes time that grows faster than their number. Python's own contexts end at 28 digits.
+const maxDecimalDigits = DefaultMaxDigits
 
 var errDecimal = errors.New("pickle: not a decimal number")
 
 // ParseDecimal reads what Python's str(Decimal) writes: "1.50", "-0E+3", "Infinity", "sNaN12". It
-// takes at most 100,000 digits.
+// takes at most 4,300 digits.
 func ParseDecimal(s string) (Decimal, error) {
 	t, ok := parseDecimalText(s)
 	if !ok {
@@ -190,7 +190,7 @@ func parseDecimal(in *instance) (decimalText, bool) {
 		return decimalText{}, false
 	}
 	s, ok := textOf(in.args[0])
-	if !ok {
+	if !ok || in.charge(len(s), 4) != nil {
 		return decimalText{}, false
 	}
 	return parseDecimalText(s)
@@ -203,6 +203,9 @@ func decimalFrom(in *instance) (any, error) {
 	s, ok := textOf(in.args[0])
 	if !ok {
 		return nil, badState("the argument is no str")
+	}
+	if err := in.charge(len(s), 4); err != nil {
+		return nil, err
 	}
 	d, err := ParseDecimal(s)
 	if err != nil {
@@ -250,7 +253,7 @@ func parseFraction(in *instance) (num, den *big.Int, err error) {
 }
 
 // maxRatBits bounds what is brought into lowest terms, which takes quadratic time.
-const maxRatBits = 1 << 17
+const maxRatBits = 1 << 14
 
 func fractionFrom(in *instance) (any, error) {
 	num, den, err := parseFraction(in)
@@ -259,6 +262,10 @@ func fractionFrom(in *instance) (any, error) {
 	}
 	if n := max(num.BitLen(), den.BitLen()); n > maxRatBits {
 		return nil, &LimitError{Limit: "bits of a Fraction", Value: uint64(n), Max: maxRatBits, Offset: -1}
+	}
+	words := min(num.BitLen(), den.BitLen()) / 64
+	if err := in.charge(words, words); err != nil { // lowest terms take quadratic time
+		return nil, err
 	}
 	return new(big.Rat).SetFrac(num, den), nil
 }

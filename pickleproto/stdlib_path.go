@@ -24,6 +24,9 @@ func pathSegments(in *instance) ([]string, error) {
 		if !ok {
 			return nil, badState("a part is no str")
 		}
+		if err := in.charge(len(s), 16); err != nil {
+			return nil, err
+		}
 		out[i] = s
 	}
 	return out, nil

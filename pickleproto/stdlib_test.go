@@ -50,7 +50,7 @@ func mustZone(t *testing.T, name string) *time.Location {
 }
 
 func dictOf(t *testing.T, pairs ...any) *Dict {
-	d, err := dictOfPairs(nil, pairs)
+	d, err := (&instance{}).dict(nil, pairs)
 	require.NoError(t, err)
 	return d
 }

@@ -28,12 +28,12 @@ func stdlibType(t reflect.Type) bool { return stdlibTypes[t] }
 
 // stdlibInto converts x into the Go type t, which is of the table. ok is false when x is no
 // instance of the class that t stands for.
-func stdlibInto(x any, t reflect.Type) (v any, ok bool, err error) {
+func stdlibInto(x any, t reflect.Type, m *meter) (v any, ok bool, err error) {
 	o, isObject := x.(*Object)
 	if !isObject {
 		return nil, false, nil
 	}
-	made, known, err := fromObject(o)
+	made, known, err := convert(o, m)
 	if err != nil || !known || made == nil {
 		return nil, false, err
 	}

@@ -87,6 +87,15 @@ type binder struct {
 	received int
 	shared   map[sharedKey]reflect.Value
 	strings  map[stringID]string
+	meter    *meter // see costs
+}
+
+// costs is the meter of the stdlib classes among the values.
+func (b *binder) costs() *meter {
+	if b.meter == nil {
+		b.meter = newMeter(b.take)
+	}
+	return b.meter
 }
 
 type sharedKey struct {
@@ -199,7 +208,7 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 		}
 	}
 	if p.std {
-		made, ok, err := stdlibInto(x, p.t)
+		made, ok, err := stdlibInto(x, p.t, b.costs())
 		if err != nil {
 			return mismatchErr(x, p.t, err)
 		}
@@ -577,7 +586,7 @@ func (b *binder) bindSlice(x any, v reflect.Value, p *typePlan) error {
 // becomes zero. An array of bytes takes bytes of just its length.
 func (b *binder) bindArray(x any, v reflect.Value, p *typePlan) error {
 	if p.elem.isPlain(reflect.Uint8) {
-		if id, ok, _ := stdlibInto(x, reflect.TypeFor[UUID]()); ok && v.Len() == len(UUID{}) {
+		if id, ok, _ := stdlibInto(x, reflect.TypeFor[UUID](), nil); ok && v.Len() == len(UUID{}) {
 			reflect.Copy(v, reflect.ValueOf(id.(UUID)))
 			return nil
 		}
@@ -667,7 +676,7 @@ func (b *binder) bindInterface(x any, v reflect.Value, p *typePlan) error {
 		}
 	}
 	if o, ok := x.(*Object); ok { // an *Exception is an error
-		made, known, err := fromObject(o)
+		made, known, err := convert(o, b.costs())
 		if err != nil {
 			return mismatchErr(x, p.t, err)
 		}
@@ -726,6 +735,7 @@ func (b *binder) bindMap(x any, v reflect.Value, p *typePlan) error {
 		if !ok {
 			return b.assign(x, v, p)
 		}
+		in.meter = b.costs()
 		if dict, ok = in.mapping(x); ok {
 			break
 		}
@@ -824,6 +834,7 @@ func (b *binder) bindStruct(x any, v reflect.Value, p *typePlan) error {
 		if !ok {
 			return b.assign(x, v, p)
 		}
+		in.meter = b.costs()
 		if dict, ok = in.mapping(x); ok {
 			break
 		}
