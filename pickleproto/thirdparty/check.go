@@ -24,6 +24,7 @@ type form struct {
 	calls         pickleproto.Construction // what a call without __new__ was written as
 	reconstructor bool                     // the name occurs in it
 	proto         int                      // PROTO's argument, else 0
+	memory        int64                    // as far as check has counted it
 }
 
 // kind is what check knows of an item on the stack.
@@ -96,7 +97,7 @@ func check(data []byte, limits *pickleproto.Limits) (form, error) {
 		}
 		c.at += size
 	}
-	f := form{calls: pickleproto.ByReduce, reconstructor: bytes.Contains(data, []byte("_reconstructor")), proto: max(c.proto, 0)}
+	f := form{calls: pickleproto.ByReduce, reconstructor: bytes.Contains(data, []byte("_reconstructor")), proto: max(c.proto, 0), memory: c.memory}
 	if c.inst {
 		f.calls = pickleproto.ByInst
 	} else if c.obj {

@@ -28,9 +28,9 @@ type (
 	typeError   = pickleproto.TypeError
 )
 
-// hostile are messages of which gopickle alone dies, panics, hangs, or reads
+// hostileMessages are messages of which gopickle alone dies, panics, hangs, or reads
 // something else than CPython, and such as nobody may accept.
-var hostile = []struct {
+var hostileMessages = []struct {
 	name, pickle string
 	offset       int64
 	is           any // nil: any of the three types
@@ -101,6 +101,8 @@ var hostile = []struct {
 	{"depth built through the memo", "]q\x00" + deepThroughMemo(20000) + ".", -1, &limitError{}},
 	{"key bomb", "}" + keyBomb(60) + "Ns.", -1, &limitError{}},
 	{"APPEND to bytes", "c_codecs\nencode\nX\x01\x00\x00\x00aX\x06\x00\x00\x00latin1\x86RNa.", -1, &typeError{}},
+	{"megabyte fetched a thousand times as a key", "\x80\x02}(X" + le(4, 1<<20) + strings.Repeat("a", 1<<20) + "q\x00N" + strings.Repeat("h\x00N", 1000) + "u.", -1, &limitError{}},
+	{"a call with many arguments, fetched a thousand times", "\x80\x02cbuiltins\nabs\nq\x000(" + strings.Repeat("N", 10000) + "tq\x010(" + strings.Repeat("h\x00h\x01R", 1000) + "l.", -1, &limitError{}},
 	{"no name", "c\n\n.", 0, &syntaxError{}},
 	{"two protocols", "\x80\x02\x80\x04N.", 2, &typeError{}},
 	{"trailing bytes", "N.N", 2, &syntaxError{}},
@@ -121,7 +123,7 @@ func deepThroughMemo(levels int) string {
 }
 
 func TestHostileMessages(t *testing.T) {
-	for _, c := range hostile {
+	for _, c := range hostileMessages {
 		t.Run(c.name, func(t *testing.T) {
 			start := time.Now()
 			v, err := Codec.Decode([]byte(c.pickle))
@@ -183,6 +185,13 @@ func TestIdentityIsKept(t *testing.T) {
 	d := l.At(3).(*pickleproto.Dict)
 	self, _ := d.Get("a")
 	require.Same(t, d, self)
+
+	// Two bytearrays of one bytes object share nothing.
+	v, err = Codec.Decode([]byte("\x80\x03cbuiltins\nbytearray\nq\x00C\x02abq\x01\x85Rh\x00h\x01\x85Rh\x01\x87."))
+	require.NoError(t, err)
+	arrays := v.(pickleproto.Tuple)
+	arrays[0].(*pickleproto.ByteArray).Data[0] = 'x'
+	require.Equal(t, "(bytearray(b'xb'), bytearray(b'ab'), b'ab')", pickleproto.Repr(v))
 
 	// A tuple within itself, as CPython writes it.
 	v, err = Codec.Decode([]byte("\x80\x02]q\x00h\x00\x85q\x01a0h\x01."))
@@ -327,7 +336,7 @@ func FuzzCodec(f *testing.F) {
 			f.Add(c.Data)
 		}
 	}
-	for _, c := range hostile {
+	for _, c := range hostileMessages {
 		if len(c.pickle) < 300 {
 			f.Add([]byte(c.pickle))
 		}

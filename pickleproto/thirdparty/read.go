@@ -1,6 +1,7 @@
 package thirdparty
 
 import (
+	"bytes"
 	"errors"
 	"math/big"
 	"sort"
@@ -79,14 +80,15 @@ type converter struct {
 	depth  int64
 	work   int64
 	done   map[any]any
-	weight map[*types.Tuple]int64 // of tuples in keys: the values in them, shared ones as often as they occur
+	weight map[any]int64 // of containers in keys: of all in them, shared ones as often as they occur
+	memory int64
 
 	// Dicts and sets are filled last: their keys must be complete.
 	fill []func() error
 }
 
 func convert(v any, f form, limits *pickleproto.Limits) (any, error) {
-	c := converter{form: f, limits: limits, done: map[any]any{}, weight: map[*types.Tuple]int64{}}
+	c := converter{form: f, limits: limits, done: map[any]any{}, weight: map[any]int64{}, memory: f.memory}
 	out, err := c.value(v)
 	if err != nil {
 		return nil, err
@@ -126,7 +128,16 @@ func (c *converter) value(v any) (any, error) {
 		}
 		return v, nil
 	case []byte:
-		return pickleproto.Bytes(v), nil
+		if len(v) == 0 {
+			return pickleproto.Bytes(""), nil
+		}
+		// The same object may be fetched from the memo many times.
+		if out, ok := c.done[&v[0]]; ok {
+			return out, nil
+		}
+		out := pickleproto.Bytes(v)
+		c.done[&v[0]] = out
+		return out, nil
 	case *class:
 		return c.global(v.module, v.name)
 	case *types.OrderedDictClass:
@@ -279,30 +290,66 @@ func (c *converter) frozenSet(v any, items []any) (any, error) {
 	return out, nil
 }
 
-// key charges the work of hashing a key: tuples that share tuples are hashed
-// as often as they occur.
-func (c *converter) key(v any) error {
-	c.work += c.weigh(v, 0)
-	if c.work > c.limits.Work || c.work < 0 {
-		return &pickleproto.LimitError{Limit: "work", Value: uint64(max(c.work, c.limits.Work+1)), Max: uint64(c.limits.Work), Offset: -1}
+// charge counts memory that convert takes and check could not see coming: a
+// call's arguments may be many, and be fetched from the memo each time.
+func (c *converter) charge(n int64) error {
+	c.memory += n
+	if c.memory > c.limits.Memory {
+		return &pickleproto.LimitError{Limit: "memory", Value: uint64(c.memory), Max: uint64(c.limits.Memory), Offset: -1}
 	}
 	return nil
 }
 
+// key charges the work of hashing a key: what keys share is hashed as often
+// as it occurs.
+func (c *converter) key(v any) error {
+	c.work = min(c.work+c.weigh(v, 0), c.limits.Work+1)
+	if c.work > c.limits.Work {
+		return &pickleproto.LimitError{Limit: "work", Value: uint64(c.work), Max: uint64(c.limits.Work), Offset: -1}
+	}
+	return nil
+}
+
+// bytesPerStep is how many bytes are hashed and compared for a unit of work.
+const bytesPerStep = 16
+
 func (c *converter) weigh(v any, depth int64) int64 {
-	t, ok := v.(*types.Tuple)
-	if !ok || depth > c.limits.Depth {
+	switch v := v.(type) {
+	case string:
+		return 1 + int64(len(v))/bytesPerStep
+	case []byte:
+		return 1 + int64(len(v))/bytesPerStep
+	case *big.Int:
+		return 1 + int64(v.BitLen())/(8*bytesPerStep)
+	case *made:
+		if b, ok := c.done[v].(pickleproto.Bytes); ok {
+			return 1 + int64(len(b))/bytesPerStep
+		}
+		return 1
+	case *types.Tuple, *types.FrozenSet:
+		if depth > c.limits.Depth {
+			return 1
+		}
+	default:
 		return 1
 	}
-	if w, ok := c.weight[t]; ok {
+	if w, ok := c.weight[v]; ok {
 		return w
 	}
-	c.weight[t] = 1 // within itself
+	c.weight[v] = 1 // within itself
 	w := int64(1)
-	for _, item := range *t {
-		w = min(w+c.weigh(item, depth+1), c.limits.Work+1)
+	add := func(item any) { w = min(w+c.weigh(item, depth+1), c.limits.Work+1) }
+	switch v := v.(type) {
+	case *types.Tuple:
+		for _, item := range *v {
+			add(item)
+		}
+	case *types.FrozenSet:
+		for item := range *v {
+			add(item)
+		}
 	}
-	c.weight[t] = w
+	c.weight[v] = w
 	return w
 }
 
@@ -353,6 +400,9 @@ func (c *converter) object(m *made) (any, error) {
 	if out.Callable, err = c.value(m.callable); err != nil {
 		return nil, err
 	}
+	if err := c.charge(costSlot * int64(len(m.args))); err != nil {
+		return nil, err
+	}
 	args, err := c.values(m.args)
 	if err != nil {
 		return nil, err
@@ -395,6 +445,9 @@ func (c *converter) fold(m *made) (v any, ok bool, err error) {
 		builtins = "__builtin__"
 	}
 	if f.module == "_codecs" && f.name == "encode" && proto < 3 {
+		if err := c.chargeText(m.args); err != nil {
+			return nil, false, err
+		}
 		if b, ok := latin1(m.args); ok && len(b) > 0 {
 			out := pickleproto.Bytes(b)
 			c.done[m] = out
@@ -410,6 +463,9 @@ func (c *converter) fold(m *made) (v any, ok bool, err error) {
 			break
 		}
 		if items, ok := onlyArgument[*types.List](m); ok {
+			if err := c.charge(costSet + costPair*int64(items.Len())); err != nil {
+				return nil, false, err
+			}
 			out, err := pickleproto.NewSet()
 			c.done[m] = out
 			return out, true, errors.Join(err, c.fillSet(out, *items))
@@ -419,6 +475,9 @@ func (c *converter) fold(m *made) (v any, ok bool, err error) {
 			break
 		}
 		if items, ok := onlyArgument[*types.List](m); ok {
+			if err := c.charge(costSet + costPair*int64(items.Len())); err != nil {
+				return nil, false, err
+			}
 			out, err := c.frozenSet(m, *items)
 			return out, true, err
 		}
@@ -435,14 +494,20 @@ func (c *converter) fold(m *made) (v any, ok bool, err error) {
 		b, ok := onlyArgument[[]byte](m)
 		if inner, is := onlyArgument[*made](m); is {
 			// Protocols 0 to 2 of Python 3 write the bytes as a call too.
-			if v, folded, _ := c.fold(inner); folded {
-				if s, is := v.(pickleproto.Bytes); is {
-					b, ok = []byte(s), true
-				}
+			v, folded, err := c.fold(inner)
+			if err != nil {
+				return nil, false, err
+			}
+			if s, is := v.(pickleproto.Bytes); is && folded {
+				b, ok = []byte(s), true
 			}
 		}
 		if ok && len(b) > 0 || len(m.args) == 0 {
-			out := &pickleproto.ByteArray{Data: b}
+			if err := c.charge(costSlot + int64(len(b))); err != nil {
+				return nil, false, err
+			}
+			// A copy: two bytearrays may have been made of one bytes object.
+			out := &pickleproto.ByteArray{Data: bytes.Clone(b)}
 			c.done[m] = out
 			return out, true, nil
 		}
@@ -466,6 +531,16 @@ func onlyArgument[T any](m *made) (v T, ok bool) {
 	}
 	v, ok = m.args[0].(T)
 	return v, ok
+}
+
+// chargeText charges for the bytes that latin1 makes.
+func (c *converter) chargeText(args []any) error {
+	if len(args) > 0 {
+		if s, ok := args[0].(string); ok {
+			return c.charge(2 * int64(len(s)))
+		}
+	}
+	return nil
 }
 
 // latin1 takes the bytes from (str, 'latin1').

@@ -89,9 +89,9 @@ func asStale(v any, depth int) (out any, ok bool) {
 		out := map[any]any{}
 		for key, value := range v.All() {
 			switch key.(type) {
-			case bool, int64, float64, string:
+			case bool, int64, string:
 			default:
-				return nil, false // cannot be keys of a Go map
+				return nil, false // no keys of a Go map, or as nan not comparable
 			}
 			if out[key], ok = asStale(value, depth+1); !ok {
 				return nil, false
