@@ -105,6 +105,9 @@ func (m *machine) touch(c any, stack []any, fence int) {
 // Python's does with them.
 func (m *machine) loadItems(op byte, target any, stack []any, from, fence int) error {
 	items := stack[from:]
+	if len(items) == 0 {
+		return nil // CPython does not look at what nothing is added to
+	}
 	if len(m.deferred) > 0 {
 		m.touch(target, stack, fence)
 	}

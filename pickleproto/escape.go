@@ -4,26 +4,35 @@ import (
 	"bytes"
 	"math"
 	"math/big"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
 
 // The arguments that are text: numbers and strings as protocols 0 and 1 write them.
 
-// parseInt reads the line of INT, LONG, GET or PUT as _pickle.c does: first as strtol with base 0,
-// then as Python's int(s, 0). Like C it stops at a NUL.
-func (m *machine) parseInt(line []byte) (any, error) {
-	s := string(trimSpace(cutNUL(line)))
-	if n, ok := strtol(s); ok {
-		return m.int(n), nil
+// parseInt reads the line of INT, LONG, GET or PUT as _pickle.c does: INT first as strtol with
+// base 0, LONG as Python's int(s, 0), GET and PUT as int(s, 10). Like C it stops at a NUL.
+func (m *machine) parseInt(op byte, line []byte) (any, error) {
+	text := cutNUL(line)
+	if op == wire.OpInt {
+		if n, ok := strtol(string(bytes.TrimLeft(text, " \t\n\v\f\r"))); ok {
+			return m.int(n), nil
+		}
+		if len(text) == 0 && len(line) > 0 {
+			return m.int(0), nil // what strtol makes of nothing, before a NUL
+		}
 	}
-	neg, digits := false, s
+	neg, digits := false, string(trimSpace(text))
 	if digits != "" && (digits[0] == '-' || digits[0] == '+') {
 		neg, digits = digits[0] == '-', digits[1:]
 	}
 	base := 10
-	if len(digits) > 2 && digits[0] == '0' {
+	indexes := op == wire.OpGet || op == wire.OpPut
+	if len(digits) > 2 && digits[0] == '0' && !indexes {
 		switch digits[1] | 0x20 {
 		case 'x':
 			base = 16
@@ -44,15 +53,27 @@ func (m *machine) parseInt(line []byte) (any, error) {
 		if int64(len(digits)) > m.c.limits.Digits {
 			return nil, m.failLimit(m.opAt, "digits", uint64(len(digits)), uint64(m.c.limits.Digits))
 		}
-		if len(digits) > 1 && digits[0] == '0' && strings.Trim(digits, "0") != "" {
+		if !indexes && len(digits) > 1 && digits[0] == '0' && strings.Trim(digits, "0") != "" {
 			return nil, m.fail(m.opAt, "could not convert string to int") // 017 is no Python 3 int
 		}
-	} else if int64(len(digits)) > 8*m.c.limits.IntSize {
-		return nil, m.failLimit(m.opAt, "int size", uint64(len(digits)), 8*uint64(m.c.limits.IntSize))
+		if len(digits) < 19 {
+			n, err := strconv.ParseInt(digits, 10, 64)
+			if err != nil {
+				return nil, m.fail(m.opAt, "could not convert string to int")
+			}
+			if neg {
+				n = -n
+			}
+			return m.int(n), nil
+		}
+	} else if n := int64(len(digits)) * int64(bits.Len(uint(base-1))) / 8; n > m.c.limits.IntSize {
+		return nil, m.failLimit(m.opAt, "int size", uint64(n), uint64(m.c.limits.IntSize))
 	}
 	m.charge(len(digits) + 48)
-	v, ok := new(big.Int).SetString(digits, base)
-	if !ok {
+	v := new(big.Int)
+	if base != 10 {
+		v.SetBits(powerOfTwoDigits(digits, bits.Len(uint(base-1))))
+	} else if _, ok := v.SetString(digits, base); !ok {
 		return nil, m.fail(m.opAt, "could not convert string to int")
 	}
 	if neg {
@@ -62,6 +83,23 @@ func (m *machine) parseInt(line []byte) (any, error) {
 		return m.int(v.Int64()), nil
 	}
 	return v, nil
+}
+
+// powerOfTwoDigits reads valid digits of width bits each. big.Int's own reader takes quadratic time.
+func powerOfTwoDigits(digits string, width int) []big.Word {
+	words := make([]big.Word, len(digits)*width/bits.UintSize+1)
+	for i, at := len(digits)-1, 0; i >= 0; i, at = i-1, at+width {
+		d := big.Word(digits[i] & 15)
+		if digits[i] > '9' {
+			d += 9
+		}
+		k, shift := at/bits.UintSize, at%bits.UintSize
+		words[k] |= d << shift
+		if shift+width > bits.UintSize {
+			words[k+1] |= d >> (bits.UintSize - shift)
+		}
+	}
+	return words
 }
 
 func cutNUL(b []byte) []byte {
@@ -123,6 +161,9 @@ func parseFloat(line []byte) (float64, bool) {
 	s := string(cutNUL(line))
 	if s == "" || strings.ContainsAny(s, "xX_pP ") {
 		return 0, false
+	}
+	if len(s) == 4 && (s[0] == '-' || s[0] == '+') && strings.EqualFold(s[1:], "nan") {
+		s = s[1:] // strconv takes no sign there
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {

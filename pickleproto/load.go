@@ -243,7 +243,7 @@ func (m *machine) index(data []byte, i int) (n, next int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	v, err := m.parseInt(line)
+	v, err := m.parseInt(wire.OpGet, line)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 	"math/big"
 )
 
@@ -11,7 +12,7 @@ func (m *machine) loadInt(data []byte, i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	v, err := m.parseInt(line)
+	v, err := m.parseInt(wire.OpInt, line)
 	if err != nil {
 		return 0, err
 	}
@@ -35,7 +36,7 @@ func (m *machine) loadLong(data []byte, i int) (int, error) {
 	if n := len(line); n > 0 && line[n-1] == 'L' {
 		line = line[:n-1]
 	}
-	v, err := m.parseInt(line)
+	v, err := m.parseInt(wire.OpLong, line)
 	if err != nil {
 		return 0, err
 	}

@@ -173,11 +173,13 @@ func (m *machine) loadReadOnlyBuffer(data []byte, i int) (int, error) {
 	if !m.pops(1) {
 		return 0, m.underflow(m.opAt)
 	}
-	b, ok := m.stack[len(m.stack)-1].(*Buffer)
-	if !ok {
+	switch b := m.stack[len(m.stack)-1].(type) {
+	case *Buffer:
+		b.ReadOnly = true
+	case Bytes: // is read-only as it is
+	default:
 		return 0, m.fail(m.opAt, "not a buffer")
 	}
-	b.ReadOnly = true
 	return i, nil
 }
 
