@@ -37,6 +37,7 @@ type machine struct {
 
 	memo      []any       // by index; unsetMemo where none was put
 	sparse    map[int]any // entries far beyond the end of memo
+	lazy      []lazyMemo  // entries of memo that are nil
 	memoCount int         // entries, which is what MEMOIZE goes by
 
 	proto      int     // PROTO's argument; 0 without
@@ -129,6 +130,8 @@ func (m *machine) forget() {
 	if m.sparse != nil {
 		m.sparse = nil
 	}
+	clear(m.lazy)
+	m.lazy = m.lazy[:0]
 	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
 	m.sharing = false
 	m.bufferNext, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0

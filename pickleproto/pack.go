@@ -261,6 +261,12 @@ func (m *machine) loadStrs(l *List, c *cursor) bool {
 	}
 	m.charge(16*n + 64)
 	strs := make([]string, n)
+	text := "" // of the whole run, for the strs to be cut from
+	base := c.p
+	if !m.c.lend && !m.c.copyStrings {
+		m.charge(ahead.p - base)
+		text = string(m.whole[base:ahead.p])
+	}
 	for i := 0; i < n; {
 		from, to, next := strAt(c.data, c.p)
 		if next == 0 {
@@ -271,16 +277,18 @@ func (m *machine) loadStrs(l *List, c *cursor) bool {
 		if b := c.data[from:to]; !utf8.Valid(b) && !validSurrogatePass(b) {
 			panic(bail{m.fail(c.p, "invalid UTF-8 in a str")})
 		}
-		m.opAt = c.p
-		if from == to {
-			strs[i] = ""
-		} else {
+		switch {
+		case from == to:
+		case text != "":
+			strs[i] = text[from-base : to-base]
+		default:
+			m.opAt = c.p
 			strs[i] = m.bytesAt(c.data, from, to-from)
 		}
-		m.memoize(boxString(&strs[i]))
 		c.p = next
 		i++
 	}
+	m.memoizeStrs(strs)
 	l.packed = &packed{strs: strs}
 	*c = ahead
 	return true
