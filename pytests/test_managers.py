@@ -69,3 +69,40 @@ def test_shutdown(programs, manager, python):
     server = manager()
     ok(programs, python, server, "shutdown")
     assert server.wait() == 7
+
+
+SYNC_CLIENT = os.path.join(harness.PEERS, "sync_client.py")
+SYNC = ["queue", "many", "dicts", "lists", "values", "locks", "events", "nested"]
+
+
+def sync_ok(programs, python, server, case):
+    done = programs.run([python.executable, SYNC_CLIENT, server.port, case])
+    assert (done.code, done.stdout) == (0, "ok\n"), done.stderr + server.stderr
+
+
+@pytest.mark.parametrize("case", SYNC + ["go_condition_lock", "go_functions", "go_shared"])
+def test_sync_types(programs, manager, python, case):
+    sync_ok(programs, python, manager(), case)
+
+
+@pytest.fixture
+def python_manager(programs, python):
+    """Python's own manager, of the same version."""
+    server = programs.start([python.executable, os.path.join(harness.PEERS, "sync_server.py")])
+    server.port = int(server.wait_for(r"^listening (\d+)$", "stdout").group(1))
+    return server
+
+
+@pytest.mark.parametrize("case", SYNC)
+def test_sync_types_of_python(programs, python_manager, python, case):
+    """The tests above ask for nothing that Python's own manager would not do."""
+    sync_ok(programs, python, python_manager, case)
+
+
+def test_from_python_to_python(programs, manager, request):
+    """What one version puts into a queue, another gets."""
+    server = manager()
+    pythons = request.config.found if request.config.thorough else [request.config.found[0], request.config.found[-1]]
+    for i, putter in enumerate(pythons):
+        sync_ok(programs, putter, server, "go_mixed_put")
+        sync_ok(programs, pythons[i - 1], server, "go_mixed_get")

@@ -78,39 +78,13 @@ func (m *method) bind(in []reflect.Value, c *call) ([]reflect.Value, error) {
 		}
 		return in, nil
 	}
-	if m.named == 0 && kwds > 0 {
-		return nil, typeError("%s() takes no keyword arguments", m.name)
-	}
-	if n > len(m.params) && !m.variadic {
-		return nil, m.tooMany(n)
-	}
-
 	var space [8]any
 	var given [8]bool
 	values, has := space[:], given[:]
 	if len(m.params) > len(values) {
 		values, has = make([]any, len(m.params)), make([]bool, len(m.params))
 	}
-	for i := range min(n, len(m.params)) {
-		values[i], has[i] = c.args[i], true
-	}
-	if kwds > 0 {
-		for k, x := range c.kwds.All() {
-			name, ok := str(k)
-			if !ok {
-				return nil, typeError("%s() keywords must be strings", m.name)
-			}
-			i := m.param(name)
-			switch {
-			case i < 0:
-				return nil, typeError("%s() got an unexpected keyword argument %s", m.name, pickleproto.Repr(clip(name)))
-			case has[i]:
-				return nil, typeError("%s() got multiple values for argument %s", m.name, pickleproto.Repr(name))
-			}
-			values[i], has[i] = x, true
-		}
-	}
-	if err := m.missing(has, n); err != nil {
+	if err := m.place(c, values, has); err != nil {
 		return nil, err
 	}
 
@@ -151,6 +125,41 @@ func (m *method) bind(in []reflect.Value, c *call) ([]reflect.Value, error) {
 		in = append(in, s)
 	}
 	return in, nil
+}
+
+// place puts the arguments, by position and by name, where the parameters are; values and has have
+// room for all of these.
+func (m *method) place(c *call, values []any, has []bool) error {
+	n, kwds := len(c.args), 0
+	if c.kwds != nil {
+		kwds = c.kwds.Len()
+	}
+	if m.named == 0 && kwds > 0 {
+		return typeError("%s() takes no keyword arguments", m.name)
+	}
+	if n > len(m.params) && !m.variadic {
+		return m.tooMany(n)
+	}
+	for i := range min(n, len(m.params)) {
+		values[i], has[i] = c.args[i], true
+	}
+	if kwds > 0 {
+		for k, x := range c.kwds.All() {
+			name, ok := str(k)
+			if !ok {
+				return typeError("%s() keywords must be strings", m.name)
+			}
+			i := m.param(name)
+			switch {
+			case i < 0:
+				return typeError("%s() got an unexpected keyword argument %s", m.name, pickleproto.Repr(clip(name)))
+			case has[i]:
+				return typeError("%s() got multiple values for argument %s", m.name, pickleproto.Repr(name))
+			}
+			values[i], has[i] = x, true
+		}
+	}
+	return m.missing(has, n)
 }
 
 // isRecord tells what a struct can be filled from as a whole.

@@ -24,6 +24,8 @@ type client struct {
 	called map[*object]struct{} // for OrphanTimeout
 	call   call                 // the one under way
 
+	shutdown bool // the client has demanded the server's end
+
 	// While a call waits for something, another goroutine receives, to see the client's end.
 	mu      sync.Mutex
 	pending chan received // of that goroutine; nil if there is none
@@ -69,6 +71,10 @@ func (m *Manager) serveConn(ctx context.Context, tc transport.Conn) error {
 		serve = again && err == nil
 		return a, err
 	})
+	if err == nil && c.shutdown {
+		// By itself: it may wait for this connection.
+		go m.OnShutdown()
+	}
 	for err == nil && serve {
 		if msg, err = c.receive(); err != nil {
 			return c.refused(msg, err)

@@ -62,8 +62,7 @@ func (c *client) serverCall(ctx context.Context) (a answer, again bool, err erro
 		if c.m.OnShutdown == nil {
 			return a, false, &tracebackError{pickleproto.NewException("PermissionError", "this manager is not ended by its clients")}
 		}
-		// Answered first, as in Python: what OnShutdown does may end the process.
-		defer func() { go c.m.OnShutdown() }()
+		c.shutdown = true // when it is answered: what OnShutdown does may end the process
 	default:
 		return a, false, &tracebackError{pickleproto.NewException("AssertionError", pickleproto.Repr(clip(call.method))+" unrecognized")}
 	}
@@ -86,6 +85,13 @@ func (c *client) create(ctx context.Context) (*object, error) {
 		return nil, noKey(typeid)
 	}
 	call.args = call.args[1:]
+	if r.make != nil {
+		v, err := r.make(ctx, call)
+		if err != nil {
+			return nil, err
+		}
+		return c.m.newObject(r, v, c.host)
+	}
 	if r.factory == nil {
 		if r.value == nil {
 			return nil, pickleproto.NewException("ValueError", fmt.Sprintf("%s objects are results of methods, not made by clients", pickleproto.Repr(typeid)))

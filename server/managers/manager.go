@@ -62,6 +62,7 @@ type Manager struct {
 type registration struct {
 	typeid  string
 	factory *method        // makes the value; nil if value is it, or results of methods are
+	make    maker          // the same for the types that need no reflection
 	value   any            // shared by all who create one
 	cfg     registerConfig // of the values' methods
 
@@ -105,16 +106,7 @@ func (m *Manager) Register(typeid string, v any, opts ...RegisterOption) error {
 		}
 		r.value = v
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.registry[typeid] != nil {
-		return fmt.Errorf("managers: %q is registered already", typeid)
-	}
-	if m.registry == nil {
-		m.registry = map[string]*registration{}
-	}
-	m.registry[typeid] = r
-	return nil
+	return m.register(r)
 }
 
 func (m *Manager) registration(typeid string) *registration {

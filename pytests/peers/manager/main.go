@@ -156,6 +156,41 @@ func must(err error) {
 	}
 }
 
+// shared registers objects that Go code uses at the same time.
+func shared(m *managers.Manager) {
+	jobs, results, done := managers.NewQueue(0), managers.NewQueue(0), managers.NewEvent()
+	config, lines := managers.NewDict(), make(chan string)
+	must(config.Set("from", "Go"))
+	must(m.Register("get_jobs", jobs))
+	must(m.Register("get_results", results))
+	must(m.Register("get_done", done))
+	must(m.Register("get_config", config))
+	must(m.Register("get_lines", managers.NewChan(lines)))
+	ctx := context.Background()
+	for range 3 {
+		go func() {
+			for {
+				x, err := jobs.Get(ctx)
+				must(err)
+				must(results.Put(ctx, x.(int64)*x.(int64)))
+			}
+		}()
+	}
+	go func() {
+		for line := range lines {
+			must(results.Put(ctx, strings.ToUpper(line)))
+		}
+	}()
+	go func() {
+		for {
+			must(done.Wait(ctx))
+			done.Clear()
+			x, _ := config.Get("answer")
+			must(results.Put(ctx, x))
+		}
+	}()
+}
+
 func main() {
 	m := &managers.Manager{Auth: transport.Auth{Key: []byte("k")}, OnShutdown: func() { os.Exit(7) }}
 	if len(os.Args) > 1 {
@@ -169,6 +204,8 @@ func main() {
 		managers.WithName("Dir", "__add__"), managers.WithParams("Dir", "a", "b"), managers.WithParams("DivMod", "a", "b")))
 	must(m.Register("account", NewAccount))
 	must(m.Register("bank", bank, managers.Returns("open", "account"), managers.Returns("find", "account")))
+	must(m.RegisterSync())
+	shared(m)
 	var err error
 	bank.shared, err = m.Share("account", &Account{owner: "everybody", balance: 100})
 	must(err)
