@@ -419,7 +419,9 @@ func equalPaths(a, b *instance) (eq, ok bool) {
 		return false, true
 	}
 	if windows {
-		return strings.ToLower(joinWindows(s)) == strings.ToLower(joinWindows(t)), true
+		// As str.lower has it, which folds less than strings.EqualFold.
+		x, y := strings.ToLower(joinWindows(s)), strings.ToLower(joinWindows(t))
+		return x == y, true
 	}
 	return joinPosix(s) == joinPosix(t), true
 }

@@ -87,3 +87,31 @@ func TestPlainErrors(t *testing.T) {
 	require.ErrorAs(t, err, &limit)
 	require.Equal(t, "depth", limit.Limit)
 }
+
+func TestPlainOfNestedErrors(t *testing.T) {
+	bad := reduce("app", "Color", int64(1))
+	user, err := newInstance(Global{Module: "app", Name: "User"}, dictOf(t, "name", bad), nil, 4)
+	require.NoError(t, err)
+	setter := &Object{How: ByNewObj, Callable: Global{Module: "app", Name: "User"}, Args: Tuple{}, Ops: []Op{{OpBuild, []any{"state"}}}}
+	for want, v := range map[string]any{
+		"pickle: {}: an instance of app.Color has no plain Go form":    mustSet(t, bad),
+		"pickle: [0]: an instance of app.Color has no plain Go form":   Tuple{bad},
+		"pickle: .name: an instance of app.Color has no plain Go form": user,
+		"pickle: an instance of app.User has no plain Go form":         setter,
+		"pickle: an instance of app.Color has no plain Go form":        dictOf(t, bad, nil, int64(1), nil),
+	} {
+		_, err := Plain(v)
+		require.EqualError(t, err, want)
+	}
+	for _, v := range []any{(*Complex)(nil), (*ByteArray)(nil), (*Set)(nil), (*FrozenSet)(nil)} {
+		got, err := Plain(v)
+		require.NoError(t, err)
+		require.Nil(t, got)
+	}
+	got, err := Plain(reduce("ipaddress", "IPv4Interface", "10.0.0.1/8"))
+	require.NoError(t, err)
+	require.Equal(t, "10.0.0.1/8", got.(IPInterface).String())
+	got, err = Plain(reduce("pathlib", "WindowsPath", "c:/a"))
+	require.NoError(t, err)
+	require.Equal(t, `c:\a`, got)
+}
