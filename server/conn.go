@@ -95,55 +95,72 @@ func (c *conn) open(ctx context.Context) (transport.Conn, error) {
 	return tc, nil
 }
 
+// serve is the connection's goroutine. What it calls and what stays on its stack while it waits for
+// a message is kept small: ten thousand of them may wait.
 func (c *conn) serve() {
-	s := c.srv
-	defer s.done(c)
-	defer c.nc.Close()
-	defer func() {
-		// The last net: what a handler's panic leaves is caught where it is called.
-		if r := recover(); r != nil {
-			s.log.Error("connection ended by a panic", "remote", c.remote, "panic", r, "stack", string(debug.Stack()))
-		}
-	}()
-	c.trace(Event{Kind: Accepted})
-	defer c.trace(Event{Kind: Closed})
-
-	ctx, cancel := context.WithCancel(c.ctx)
-	defer cancel()
-	defer context.AfterFunc(s.base, cancel)()
-
-	tc, err := c.open(ctx)
-	if err != nil {
-		s.log.Warn("handshake failed", "remote", c.remote, "err", err)
+	defer c.end()
+	tc := c.begin()
+	if tc == nil {
 		return
 	}
 	defer tc.Close()
-	if s.ServeConn != nil {
-		c.converse(ctx, tc)
+	if c.srv.ServeConn != nil {
+		c.converse(c.ctx, tc)
 		return
+	}
+	for c.next(tc) {
+	}
+}
+
+// begin makes the connection ready; it returns nil if a handshake fails.
+func (c *conn) begin() transport.Conn {
+	s := c.srv
+	c.trace(Event{Kind: Accepted})
+	tc, err := c.open(c.ctx)
+	if err != nil {
+		s.log.Warn("handshake failed", "remote", c.remote, "err", err)
+		return nil
 	}
 	c.decodeOpts = s.dopts
 	if s.KeepMemo {
 		c.decodeOpts = append(c.decodeOpts[:len(c.decodeOpts):len(c.decodeOpts)], pickleproto.WithMemo(new(pickleproto.Memo)))
 	}
 	c.req.conn, c.req.RemoteAddr = c, c.remote
+	return tc
+}
 
-	for {
-		m, err := tc.Receive()
-		if err != nil {
-			c.receiveFailed(tc, m, err)
-			return
-		}
-		c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
-		more := c.answer(ctx, tc, m)
-		if until := c.until.Load(); until != 0 && time.Now().UnixNano() > until {
-			more = false
-		}
-		if !more || s.Once {
-			c.linger(tc, lingerTime)
-			return
-		}
+// end is deferred by serve.
+func (c *conn) end() {
+	// The last net: what a handler's panic leaves is caught where it is called.
+	if r := recover(); r != nil {
+		c.srv.log.Error("connection ended by a panic", "remote", c.remote, "panic", r, "stack", string(debug.Stack()))
 	}
+	c.nc.Close()
+	c.trace(Event{Kind: Closed})
+	c.srv.done(c)
+}
+
+// next receives and answers one message. It returns false at the end of the connection.
+func (c *conn) next(tc transport.Conn) bool {
+	m, err := tc.Receive()
+	if err != nil {
+		c.receiveFailed(tc, m, err)
+		return false
+	}
+	return c.handled(tc, m)
+}
+
+func (c *conn) handled(tc transport.Conn, m transport.Message) bool {
+	c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
+	more := c.answer(c.ctx, tc, m)
+	if until := c.until.Load(); until != 0 && time.Now().UnixNano() > until {
+		more = false
+	}
+	if !more || c.srv.Once {
+		c.linger(tc, lingerTime)
+		return false
+	}
+	return true
 }
 
 // answer handles one message. It returns false when nothing more is to be read.

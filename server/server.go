@@ -179,7 +179,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		defer cancel()
 		_ = s.Shutdown(drain)
 	})
-	err := s.accept(context.WithoutCancel(ctx), ln)
+	// One context for all connections: handlers see the server's end, not that of ctx.
+	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(s.base, cancel)
+	err := s.accept(handlers, ln)
 	// Before waiting for Shutdown, which waits for the listeners.
 	s.mu.Lock()
 	delete(s.listeners, ln)

@@ -15,7 +15,7 @@ import (
 // requests whole; a message that outgrows it borrows a medium one; beyond that memory is taken
 // anew, doubling with the bytes that arrive, and let go after the message.
 const (
-	smallBuffer  = 1 << 10
+	smallBuffer  = 256
 	mediumBuffer = 64 << 10
 )
 

@@ -12,7 +12,7 @@
 //     that wraps io.ErrUnexpectedEOF. It never waits for a byte that the message does not need.
 //   - A count that a peer declares is compared with the limit before it is converted, and memory
 //     grows with the bytes that have arrived, never with the count. A Conn that waits for a
-//     message holds about 1 KiB.
+//     message holds about 1 KiB in all.
 //   - ReadTimeout is for a whole message, from its first byte to its last, however it drips in.
 package transport
 
@@ -102,7 +102,7 @@ type Options struct {
 	// HandshakeTimeout bounds the whole handshake; default 10 s.
 	HandshakeTimeout time.Duration
 
-	// Budget, if not nil, is charged for buffers above the 1 KiB that each Conn has.
+	// Budget, if not nil, is charged for buffers above the 256 bytes that each Conn has.
 	Budget *pickleproto.Budget
 
 	// Notice, if not nil, is called with a line for the log when a peer behaves as if it had been
