@@ -122,7 +122,7 @@ func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 		return mix(uint64(v)), 1, nil
 	case *big.Int:
 		words := int64(v.BitLen() >> 6)
-		if h.work -= words; h.work < 0 {
+		if h.work -= 4 * words; h.work < 0 {
 			return 0, 0, errWork
 		}
 		return hashBig(v), 1 + words, nil
