@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"testing"
 
@@ -166,6 +167,24 @@ func TestPayloadsAreThoseOfPython(t *testing.T) {
 					require.Failf(t, "other bytes than Python's", "at %d: %q, Python wrote %q", i, ours[i:min(i+40, len(ours))], theirs[i:min(i+40, len(theirs))])
 				}
 			}
+		})
+	}
+}
+
+// What the benchmarks measure is the typed fast path, and gives what the binder gives.
+func TestPayloadsTakeTheFastPath(t *testing.T) {
+	for _, p := range payloads {
+		t.Run(p.name, func(t *testing.T) {
+			message := p.pickle(t)
+			c := newConfig(nil)
+			fast, slow := reflect.ValueOf(p.typed()).Elem(), reflect.ValueOf(p.typed()).Elem()
+			n, ok := unmarshalFast(message, fast, planOf(fast.Type()), &c, true)
+			require.True(t, ok)
+			require.Equal(t, len(message), n)
+			v, _, err := decode(message, &c)
+			require.NoError(t, err)
+			require.NoError(t, bindInto(slow, v, planOf(slow.Type()), message, &c))
+			require.True(t, reflect.DeepEqual(slow.Interface(), fast.Interface()))
 		})
 	}
 }

@@ -17,6 +17,7 @@ var fuzzTargets = []reflect.Type{
 	reflect.TypeFor[user](), reflect.TypeFor[[]user](), reflect.TypeFor[[]*user](), reflect.TypeFor[map[string]*user](),
 	reflect.TypeFor[[][]int](), reflect.TypeFor[[2]float64](), reflect.TypeFor[[][2]any](), reflect.TypeFor[link](),
 	reflect.TypeFor[selfSlice](), reflect.TypeFor[map[int64]struct{}](), reflect.TypeFor[[]map[string]struct{}](),
+	reflect.TypeFor[[]payloadTuple](), reflect.TypeFor[[][]float64](), reflect.TypeFor[[][]string](),
 	reflect.TypeFor[struct {
 		A map[string]int
 		B struct {
@@ -45,6 +46,17 @@ func FuzzUnmarshalTyped(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	for _, v := range []any{
+		NewList(Tuple{int64(1), 2.5, "three", nil}, Tuple{int64(4), 5.5, "six", "seven"}),
+		NewList(payloadFrozenSet(7), payloadFrozenSet(300)),
+	} {
+		data, err := Marshal(v)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte("\x80\x04](\x8f(K\x01K\x02\x90(K\x01G\x3f\xf0\x00\x00\x00\x00\x00\x00\x91\x8f(\x8c\x01a\x8c\x01a\x90e."))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, opts := range [][]Option{nil, {WithDisallowUnknownFields(), WithRequireFields()}} {
 			for _, typ := range fuzzTargets {

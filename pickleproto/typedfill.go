@@ -599,28 +599,79 @@ func fitted[T any](s []T) []T {
 	return s
 }
 
-// sliceOf reads a list or tuple into a slice of a basic type. items reads up to most of them.
-func sliceOf[T any](r *reader, elem *typePlan, items func(r *reader, s []T, from, most int) ([]T, bool)) (s []T, ok bool) {
+// sliceOf reads a list, tuple, set or frozenset into a slice of a basic type. items reads up to most
+// of them.
+func sliceOf[T comparable](r *reader, elem *typePlan, items func(r *reader, s []T, from, most int) ([]T, bool)) (s []T, ok bool) {
 	if r.none() {
 		return nil, true
 	}
 	op := r.peek()
 	from := r.pos
 	s = []T{}
-	if op != wire.OpEmptyList {
-		most, ok := r.tupleHead()
-		if !ok {
+	switch op {
+	case wire.OpEmptyList:
+		s, ok = listOf(r, elem, s, items)
+	case wire.OpEmptySet:
+		s, ok = setItems(r, s, items)
+	default:
+		most, began := r.tupleHead()
+		if !began {
 			return nil, false
 		}
 		if s, ok = items(r, s, from, most); !ok {
 			return nil, false
 		}
+		if most == math.MaxInt && r.peek() == wire.OpFrozenSet {
+			r.pos++
+			r.depth--
+			return fitted(s), distinct(s) && r.put(r.pos-1)
+		}
 		return fitted(s), r.tupleTail(len(s), most)
 	}
-	if s, ok = listOf(r, elem, s, items); !ok {
+	if !ok {
 		return nil, false
 	}
 	return fitted(s), true
+}
+
+// setItems appends the members of a set to s, which is empty.
+func setItems[T comparable](r *reader, s []T, items func(r *reader, s []T, from, most int) ([]T, bool)) (_ []T, ok bool) {
+	from := r.pos
+	if !r.beginContainer() {
+		return nil, false
+	}
+	for full := true; full && r.take(wire.OpMark); {
+		begin := len(s)
+		if s, ok = items(r, s, from, math.MaxInt); !ok || !r.take(wire.OpAddItems) {
+			return nil, false
+		}
+		full = len(s)-begin >= batchSize
+	}
+	r.depth--
+	return s, distinct(s)
+}
+
+// fewItems is how many items are compared each with each.
+const fewItems = 16
+
+// distinct reports whether no two items are equal. Of equal members a set has one, which is for the
+// machine to find; no pickler writes such.
+func distinct[T comparable](s []T) bool {
+	if len(s) > fewItems {
+		seen := make(map[T]struct{}, len(s))
+		for _, x := range s {
+			seen[x] = struct{}{}
+		}
+		return len(seen) == len(s)
+	}
+	for i, x := range s {
+		for _, y := range s[:i] {
+			if x == y {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // listOf appends the items of a list to s.
@@ -838,7 +889,7 @@ func fillStrings(r *reader, elem *typePlan, dst *[]string) (ok bool) {
 	return true
 }
 
-func fastSlice[T any](p *typePlan, items func(r *reader, s []T, from, most int) ([]T, bool)) fastFunc {
+func fastSlice[T comparable](p *typePlan, items func(r *reader, s []T, from, most int) ([]T, bool)) fastFunc {
 	elem := p.elem
 	return func(r *reader, v place) (ok bool) {
 		*at[[]T](v), ok = sliceOf(r, elem, items)
@@ -1104,7 +1155,10 @@ func setOf[T comparable](r *reader, dst *map[T]struct{}, value func(r *reader) (
 }
 
 func (r *reader) structure(v place, p *typePlan) bool {
-	if r.peek() != wire.OpEmptyDict || !r.beginContainer() {
+	if r.peek() != wire.OpEmptyDict {
+		return r.tupleStructure(v, p)
+	}
+	if !r.beginContainer() {
 		return false
 	}
 	f := filler{v: v, p: p, keys: r.keysOf(p)}
@@ -1136,6 +1190,39 @@ func (r *reader) structure(v place, p *typePlan) bool {
 		}
 	}
 	return true
+}
+
+// tupleStructure reads a tuple into a struct whose form is one.
+func (r *reader) tupleStructure(v place, p *typePlan) bool {
+	if form := r.c.classOf(p.t, p.fields).form; form != formTuple && form != formNamedTuple || len(p.fastFields) == 0 {
+		return false
+	}
+	most, ok := r.tupleHead()
+	if !ok || most < len(p.fastFields) {
+		return false
+	}
+	for i := range p.fastFields {
+		if endsItems(r.peek()) || !p.fastFields[i].read(r, v) {
+			return false
+		}
+	}
+	return r.tupleTail(len(p.fastFields), most)
+}
+
+// read reads the field of the struct at v.
+func (f *fastField) read(r *reader, v place) (ok bool) {
+	v = within(v, f.offset)
+	switch f.kind {
+	case fastString:
+		*at[string](v), ok = r.str()
+	case fastInt64:
+		*at[int64](v), ok = r.integer()
+	case fastFloat64:
+		*at[float64](v), ok = r.float()
+	default:
+		ok = f.fill != nil && f.fill(r, v)
+	}
+	return ok
 }
 
 // keysOf returns the offsets, plus one, of the strs that were the keys of p's fields: most records
@@ -1209,19 +1296,7 @@ found:
 	}
 	f.seen |= 1 << i
 	f.expected = i + 1
-	field := &fields[i]
-	v := within(f.v, field.offset)
-	switch field.kind {
-	case fastString:
-		*at[string](v), ok = r.str()
-	case fastInt64:
-		*at[int64](v), ok = r.integer()
-	case fastFloat64:
-		*at[float64](v), ok = r.float()
-	default:
-		ok = field.fill != nil && field.fill(r, v)
-	}
-	return ok
+	return fields[i].read(r, f.v)
 }
 
 // skip takes a value that no field is interested in.
