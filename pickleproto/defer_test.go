@@ -1,0 +1,106 @@
+package pickleproto
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Full batches wait on the stack for the next one. These pickles touch the container meanwhile;
+// none is written by Python, and what CPython makes of each is said beside it.
+
+// batch is n Nones, which no packed list takes.
+func batch(n int) string { return strings.Repeat("N", n) }
+
+func TestDeferredBatches(t *testing.T) {
+	pairs := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			b.WriteString("M" + string([]byte{byte(i), byte(i >> 8)}) + "N")
+		}
+		return b.String()
+	}
+	members := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			b.WriteString("M" + string([]byte{byte(i), byte(i >> 8)}))
+		}
+		return b.String()
+	}
+	for _, c := range []struct {
+		name, pickle string
+		check        func(t *testing.T, v any)
+	}{
+		{"three batches", "](" + batch(1000) + "e(" + batch(1000) + "e(" + batch(5) + "e.", func(t *testing.T, v any) {
+			l := v.(*List)
+			assert.Equal(t, 2005, l.Len())
+			assert.Equal(t, 2005, cap(l.items), "allocated once, at its final size")
+		}},
+		{"an empty last batch", "](" + batch(1000) + "e(e.", func(t *testing.T, v any) {
+			assert.Equal(t, 1000, v.(*List).Len())
+		}},
+		{"appended to by way of the memo", "]\x94(" + batch(1000) + "e(h\x00K\x07a" + "0" + batch(3) + "e.", func(t *testing.T, v any) {
+			l := v.(*List)
+			require.Equal(t, 1004, l.Len(), "the waiting batch, the 7, and three more")
+			assert.Equal(t, int64(7), l.At(1000))
+			assert.Nil(t, l.At(1001))
+		}},
+		{"the mark goes to a tuple", "](" + batch(1000) + "e(" + batch(2) + "t\x86.", func(t *testing.T, v any) {
+			p := v.(Tuple)
+			assert.Equal(t, 1000, p[0].(*List).Len())
+			assert.Len(t, p[1], 2)
+		}},
+		{"the mark is popped", "](" + batch(1000) + "e(NN1.", func(t *testing.T, v any) {
+			assert.Equal(t, 1000, v.(*List).Len())
+		}},
+		{"the mark is popped by POP", "](" + batch(1000) + "e(0.", func(t *testing.T, v any) {
+			assert.Equal(t, 1000, v.(*List).Len())
+		}},
+		{"within another", "](((](" + batch(1000) + "e(" + batch(1000) + "elt" + batch(1000) + "e(Ne.", func(t *testing.T, v any) {
+			l := v.(*List)
+			require.Equal(t, 1002, l.Len())
+			assert.Equal(t, 2000, l.At(0).(Tuple)[0].(*List).At(0).(*List).Len())
+		}},
+		{"a dict", "}(" + pairs(0, 1000) + "u(" + pairs(999, 1500) + "u.", func(t *testing.T, v any) {
+			assert.Equal(t, 1500, v.(*Dict).Len())
+		}},
+		{"a dict, set by way of the memo", "}\x94(" + pairs(0, 1000) + "u(h\x00M\x00\x00K\x01s0" + pairs(0, 1) + "u.", func(t *testing.T, v any) {
+			d := v.(*Dict)
+			assert.Equal(t, 1000, d.Len())
+			x, ok := d.Get(int64(0))
+			assert.True(t, ok)
+			assert.Nil(t, x, "the last value wins")
+		}},
+		{"a set", "\x8f(" + members(0, 1000) + "\x90(" + members(500, 2000) + "\x90.", func(t *testing.T, v any) {
+			assert.Equal(t, 2000, v.(*Set).Len())
+		}},
+		{"STOP while a batch waits", "]\x94(" + batch(1000) + "e(h\x00.", func(t *testing.T, v any) {
+			assert.Equal(t, 1000, v.(*List).Len())
+		}},
+		{"a set of a list that waits", "\x80\x03]\x94(" + strings.Repeat("K\x01K\x02", 500) + "e(cbuiltins\nset\nh\x00\x85RNtN\x87.", func(t *testing.T, v any) {
+			s := v.(Tuple)[1].(Tuple)[0].(*Set)
+			assert.Equal(t, 2, s.Len())
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var v any
+			pickle := c.pickle
+			if !strings.HasPrefix(pickle, "\x80") {
+				pickle = "\x80\x04" + pickle
+			}
+			require.NoError(t, Unmarshal([]byte(pickle), &v))
+			c.check(t, v)
+		})
+	}
+}
+
+func TestDeferredBatchesOfDifferentKinds(t *testing.T) {
+	var v any
+	err := Unmarshal([]byte("\x80\x04]("+batch(1000)+"e(NNu."), &v)
+	var syntax *SyntaxError
+	require.ErrorAs(t, err, &syntax)
+	assert.Equal(t, "SETITEMS", syntax.Opcode)
+	require.ErrorAs(t, Unmarshal([]byte("\x80\x04](("+batch(1000)+"e(e."), &v), &syntax, "a list below a mark is out of reach")
+}

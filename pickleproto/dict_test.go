@@ -1,0 +1,187 @@
+package pickleproto
+
+import (
+	"math"
+	"math/big"
+	"math/rand"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// slowDict is what Dict does, by looking at each key.
+type slowDict struct{ keys, values []any }
+
+func (d *slowDict) find(k any) int {
+	h := newHasher()
+	for i, x := range d.keys {
+		if ok, _ := h.equal(x, k); ok {
+			return i
+		}
+	}
+	return -1
+}
+
+func (d *slowDict) set(k, v any) {
+	if i := d.find(k); i >= 0 {
+		d.values[i] = v
+		return
+	}
+	d.keys, d.values = append(d.keys, k), append(d.values, v)
+}
+
+func (d *slowDict) remove(k any) bool {
+	i := d.find(k)
+	if i < 0 {
+		return false
+	}
+	d.keys = append(d.keys[:i:i], d.keys[i+1:]...)
+	d.values = append(d.values[:i:i], d.values[i+1:]...)
+	return true
+}
+
+// randomKey makes keys of which many are equal across types.
+func randomKey(r *rand.Rand, depth int) any {
+	n := r.Intn(40)
+	switch r.Intn(10 + depth) {
+	case 0:
+		return int64(n)
+	case 1:
+		return float64(n)
+	case 2:
+		return n%2 == 0
+	case 3:
+		return string(rune('a' + n))
+	case 4:
+		return Bytes(rune('a' + n))
+	case 5:
+		return ByteString(rune('a' + n))
+	case 6:
+		return new(big.Int).Lsh(big.NewInt(int64(n+1)), 70)
+	case 7:
+		return math.Ldexp(float64(n+1), 70)
+	case 8:
+		return &Complex{Real: float64(n), Imag: float64(n % 2)}
+	case 9:
+		return Long(n)
+	}
+	t := make(Tuple, r.Intn(3))
+	for i := range t {
+		t[i] = randomKey(r, depth-1)
+	}
+	if r.Intn(2) == 0 {
+		s, err := NewFrozenSet(t...)
+		if err == nil {
+			return s
+		}
+	}
+	return t
+}
+
+func TestDictAgainstASlowOne(t *testing.T) {
+	for seed := range int64(60) {
+		r := rand.New(rand.NewSource(seed))
+		d, slow := NewDict(), &slowDict{}
+		for range 400 {
+			k := randomKey(r, 2)
+			switch r.Intn(4) {
+			case 0:
+				require.Equal(t, slow.remove(k), d.Delete(k), "delete %s", Repr(k))
+			default:
+				v := r.Int63()
+				slow.set(k, v)
+				require.NoError(t, d.Set(k, v))
+			}
+			require.Equal(t, len(slow.keys), d.Len())
+		}
+		i := 0
+		for k, v := range d.All() {
+			require.True(t, same(k, slow.keys[i]) || Equal(k, slow.keys[i]), "the first form of a key stays")
+			require.Equal(t, slow.values[i], v)
+			got, ok := d.Get(slow.keys[i])
+			require.True(t, ok)
+			require.Equal(t, v, got)
+			i++
+		}
+		require.Equal(t, len(slow.keys), i)
+	}
+}
+
+func TestDictFirstKeyStaysLastValueWins(t *testing.T) {
+	d := NewDict()
+	require.NoError(t, d.Set(int64(1), "a"))
+	require.NoError(t, d.Set(1.0, "b"))
+	require.NoError(t, d.Set(true, "c"))
+	assert.Equal(t, "{1: 'c'}", Repr(d))
+}
+
+func TestUnhashableKeys(t *testing.T) {
+	for _, k := range []any{NewList(), NewDict(), &Set{}, &ByteArray{}, Tuple{int64(1), NewList()}} {
+		var typ *TypeError
+		require.ErrorAs(t, NewDict().Set(k, nil), &typ)
+		assert.Contains(t, typ.Error(), "unhashable type: '")
+		_, ok := NewDict().Get(k)
+		assert.False(t, ok)
+		_, err := NewSet(k)
+		require.ErrorAs(t, err, &typ)
+		_, err = NewFrozenSet(k)
+		require.ErrorAs(t, err, &typ)
+	}
+}
+
+func TestEveryNaNIsAKeyOfItsOwn(t *testing.T) {
+	var v any
+	require.NoError(t, Unmarshal([]byte("\x80\x04}(G\x7f\xf8\x00\x00\x00\x00\x00\x00K\x01G\x7f\xf8\x00\x00\x00\x00\x00\x00K\x02u."), &v))
+	assert.Equal(t, 2, v.(*Dict).Len())
+}
+
+func TestSets(t *testing.T) {
+	s, err := NewSet(int64(1), "a", 1.0)
+	require.NoError(t, err)
+	assert.Equal(t, 2, s.Len())
+	assert.True(t, s.Has(true))
+	assert.False(t, s.Has("b"))
+	assert.False(t, s.Has(NewList()))
+	require.NoError(t, s.Add("b"))
+	assert.True(t, s.Remove("a"))
+	assert.False(t, s.Remove("a"))
+	assert.Equal(t, "{1, 'b'}", Repr(s))
+	for i := range int64(100) {
+		require.NoError(t, s.Add(i))
+	}
+	for i := range int64(90) {
+		require.True(t, s.Remove(i), i)
+	}
+	assert.Equal(t, 11, s.Len())
+	assert.True(t, s.Has(int64(95)))
+	out, err := Marshal(s)
+	require.NoError(t, err)
+	var back any
+	require.NoError(t, Unmarshal(out, &back))
+	assert.True(t, Equal(s, back))
+
+	var zero Set
+	assert.Equal(t, 0, zero.Len())
+	assert.False(t, zero.Remove("a"))
+	require.NoError(t, zero.Add("a"))
+	assert.True(t, zero.Has("a"))
+}
+
+// Dicts with the same keys share a table until one of them is changed.
+func TestDictsOfOneShape(t *testing.T) {
+	var v any
+	require.NoError(t, Unmarshal([]byte("\x80\x04](}(\x8c\x03one\x94K\x01\x8c\x03two\x94K\x02u}(h\x00K\x03h\x01K\x04u}(h\x00K\x05h\x01K\x06ue."), &v))
+	rows := v.(*List)
+	a, b, c := rows.At(0).(*Dict), rows.At(1).(*Dict), rows.At(2).(*Dict)
+	require.Same(t, a.t, b.t)
+	require.Same(t, b.t, c.t)
+	require.NoError(t, b.Set("three", int64(7)))
+	assert.True(t, c.Delete("one"))
+	assert.Equal(t, "[{'one': 1, 'two': 2}, {'one': 3, 'two': 4, 'three': 7}, {'two': 6}]", Repr(rows))
+	out, err := Marshal(rows)
+	require.NoError(t, err)
+	var back any
+	require.NoError(t, Unmarshal(out, &back))
+	assert.True(t, Equal(rows, back))
+}
