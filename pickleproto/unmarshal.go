@@ -166,10 +166,13 @@ func (b *binder) release() {
 	}
 }
 
+// mostBindDepth bounds the depth when nothing else does: a Go stack may grow to a gigabyte.
+const mostBindDepth = 100_000
+
 func (b *binder) enter() error {
 	b.depth++
-	if b.depth > b.c.limits.Depth {
-		return &LimitError{Limit: "depth", Value: uint64(b.depth), Max: uint64(b.c.limits.Depth), Offset: -1}
+	if most := min(b.c.limits.Depth, mostBindDepth); b.depth > most {
+		return &LimitError{Limit: "depth", Value: uint64(b.depth), Max: uint64(most), Offset: -1}
 	}
 	return nil
 }

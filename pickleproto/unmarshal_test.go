@@ -498,3 +498,25 @@ func TestUnmarshalAmplification(t *testing.T) {
 }
 
 var _ encoding.TextUnmarshaler = (*net.IP)(nil)
+
+// A chain of pointers deeper than a Go stack could bear is refused, whatever the limits say.
+func TestUnmarshalDepth(t *testing.T) {
+	type next struct{ N *next }
+	const levels = 300_000
+	data := []byte("\x80\x04")
+	for range levels {
+		data = append(data, "}\x8c\x01N"...)
+	}
+	data = append(data, 'N')
+	for range levels {
+		data = append(data, 's')
+	}
+	data = append(data, '.')
+	for _, opts := range [][]Option{nil, {WithLimits(Limits{Depth: -1, Memory: -1})}} {
+		var v next
+		var le *LimitError
+		require.ErrorAs(t, Unmarshal(data, &v, opts...), &le)
+		assert.Equal(t, "depth", le.Limit)
+		assert.Nil(t, v.N)
+	}
+}

@@ -262,3 +262,21 @@ def test_trace_draws_errors(programs, tmp_path):
         harness.read_all(s)
     assert server.wait() == 0, server.stderr
     assert_in_order(tmp_path / "server.mmd", ["connects", "accepts", "^answers with an exception, [0-9]+ bytes", "closes"])
+
+
+def test_format_go_prints_the_types_of_a_pickle(programs, tmp_path):
+    """-in FILE -format go asks no server."""
+    path = tmp_path / "users.pickle"
+    path.write_bytes(pickle.dumps([{"name": "Ada", "last_seen": None}, {"name": "Bob", "last_seen": 2.5, "age": 36}]))
+    done = programs.run([harness.binary("pickle-client"), "-in", str(path), "-format", "go"])
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout == """package main
+
+type Value []ValueItem
+
+type ValueItem struct {
+	Name     string   `pickle:"name"`
+	LastSeen *float64 `pickle:"last_seen"`
+	Age      int64    `pickle:"age,omitempty"`
+}
+"""
