@@ -3,7 +3,7 @@
 GO ?= go
 # python3 may be a shim or a virtual environment: the executable behind it counts.
 PYTHON ?= $(shell python3 -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))')
-PYTEST = .venv/bin/python -m pytest pytests
+PYTEST = .venv/bin/python -m pytest -rs pytests
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s

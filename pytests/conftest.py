@@ -72,6 +72,16 @@ def pytest_sessionstart(session):
     _config = session.config
 
 
+def pytest_sessionfinish(session):
+    """Nothing is left running: whatever a test started, it has ended."""
+    left = [p for p in harness.started if p.popen.poll() is None]
+    for process in left:
+        process.kill()
+    if left and session.exitstatus == 0:
+        session.config.figures.append("left running: %s" % [p.argv for p in left])
+        session.exitstatus = 1
+
+
 def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.section("what ran")
     if config.ran:

@@ -36,6 +36,10 @@ def binary(name):
     return path
 
 
+# Every process of this run, so that the end of the run can tell whether one is left.
+started = []
+
+
 class Process(object):
     """A running program whose output is collected line by line."""
 
@@ -45,6 +49,7 @@ class Process(object):
             argv, env=env, universal_newlines=True,
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        started.append(self)
         self._changed = threading.Condition()
         self._lines = {"stdout": [], "stderr": []}
         self._readers = []

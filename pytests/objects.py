@@ -372,6 +372,9 @@ def _builtins():
     add("int of 4000 bytes", lambda: 3**20000 % 2**31999, protocols=range(2, pickle.HIGHEST_PROTOCOL + 1))
     add("int of 1500 digits", lambda: -(7**1774))
     add("ints all widths", lambda: [s * (1 << e) + d for e in range(0, 130, 3) for s in (1, -1) for d in (-1, 0, 1)])
+    # Python 2 keeps int and long apart, and str and unicode.
+    add("long beside int", lambda: [long(0), 0, long(-5), -5, long(2**40), 2**40, 2**62, long(2**62), -2**63, 2**63], not PY3)
+    add("str beside unicode", lambda: [b"a", u"a", b"", u"", b"\xe9\n'\"\\", u"\xe9", {b"k": u"v", u"\xe9": b"\xe9"}], not PY3)
     floats = [("0.0", 0.0), ("-0.0", -0.0), ("1.5", 1.5), ("-1.5", -1.5), ("0.1", 0.1), ("1e16", 1e16), ("1e22", 1e22), ("1e100", 1e100),
               ("123456789012345680.0", 123456789012345680.0), ("1e-5", 1e-5), ("0.0001", 0.0001), ("inf", float("inf")),
               ("-inf", float("-inf")), ("nan", float("nan")), ("largest", 1.7976931348623157e308),
