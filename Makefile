@@ -12,7 +12,7 @@ FUZZTIME ?= 10s
 CC_FOUND = $(shell command -v $$($(GO) env CC | cut -d' ' -f1) 2>/dev/null)
 
 .PHONY: help server client demo test check bench fuzz fmt lint corpus readme clean
-.PHONY: go-fmt go-vet go-test py-test py-check vuln bench-once
+.PHONY: go-fmt go-vet go-test go-thorough py-test py-check vuln bench-once
 
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1	/' | expand -t 10
@@ -31,7 +31,7 @@ demo: server client .venv/made ## holds the seed's two conversations and prints 
 test: go-fmt go-vet go-test py-test ## gofmt, vet, the Go tests, and the pytests with one Python
 	@echo "== make test: passed"
 
-check: lint vuln py-check bench-once fuzz ## what is slower: every CPython found, lint, payloads, fuzzing, benchmarks
+check: lint vuln go-thorough py-check bench-once fuzz ## what is slower: every CPython found, lint, payloads, fuzzing, benchmarks
 	@echo "== make check: passed"
 
 fmt: ## formats the Go files
@@ -89,6 +89,10 @@ vuln:
 	@if out=$$($(GO) run $(GOVULNCHECK) ./... 2>&1); then echo "$$out" | tail -n 1; \
 	elif echo "$$out" | grep -q '^exit status 3$$'; then echo "$$out"; exit 1; \
 	else echo "not run, its database cannot be reached:"; echo "$$out" | tail -n 3; fi
+
+go-thorough:
+	@echo "== 10,000 idle connections, 500 slow senders, 50,000 connects and closes"
+	@PICKLEBRIDGE_THOROUGH=1 $(GO) test ./server/cmd/pickle-server
 
 bench: ## prints the tables of pickleproto/bench: CPython, this codec, its peers
 	cd pickleproto/bench && $(GO) run . $(BENCHFLAGS)

@@ -93,7 +93,8 @@ func TestKilledAndRestarted(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 	assert.NotZero(t, answered.Load())
-	assert.LessOrEqual(t, unanswered.Load(), int64(3*4), "at most those that were under way")
+	// Those that were under way, and those whose new connection the dying server's kernel accepted.
+	assert.LessOrEqual(t, unanswered.Load(), int64(3*4*2))
 }
 
 // A connection that is reset at any byte of the answer gives an error, never a wrong answer.

@@ -13,7 +13,7 @@ import (
 
 // maxRange is the number of items of a range that iterate makes: a pickle of 40 bytes can name
 // one that no memory holds.
-const maxRange = 10_000_000
+const maxRange = 1_000_000
 
 // subscript is v[key] for a key of type str.
 func subscript(v any, key string) (any, error) {
@@ -224,17 +224,19 @@ func rangeItems(args pickleproto.Tuple) ([]any, error) {
 	if step == 0 {
 		return nil, pickleproto.NewException("ValueError", "range() arg 3 must not be zero")
 	}
-	var items []any
-	for n := start; step > 0 && n < stop || step < 0 && n > stop; {
-		if len(items) == maxRange {
-			return nil, fmt.Errorf("a range of more than %d items", maxRange)
-		}
-		items = append(items, n)
-		next := n + step
-		if (step > 0) != (next > n) {
-			break // beyond 64 bits, and so beyond stop
-		}
-		n = next
+	length := uint64(0) // as Python's len()
+	switch {
+	case step > 0 && start < stop:
+		length = (uint64(stop)-uint64(start)-1)/uint64(step) + 1
+	case step < 0 && start > stop:
+		length = (uint64(start)-uint64(stop)-1)/-uint64(step) + 1
+	}
+	if length > maxRange {
+		return nil, fmt.Errorf("a range of %d items, more than %d", length, maxRange)
+	}
+	items := make([]any, length)
+	for i := range items {
+		items[i] = start + int64(i)*step
 	}
 	return items, nil
 }

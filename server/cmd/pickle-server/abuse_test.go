@@ -246,7 +246,7 @@ func TestPeersThatNeverRead(t *testing.T) {
 	p := launch(t, 0, "-addr", "127.0.0.1:0", "-handler", "echo", "-write-timeout", "1s")
 	files := p.files()
 	big := "\x80\x04B\x00\x00\x40\x00" + strings.Repeat("x", 4<<20) + "."
-	for range thorough(100, 20) {
+	for range thorough(100, 8) {
 		nc := p.dial()
 		go func() {
 			for range 50 {

@@ -1,0 +1,104 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// decimals are Decimals whose sum with 1 meets each of the context's rules.
+func decimals() []string {
+	out := []string{
+		"0", "-0", "1", "-1", "1.5", "-1.00", "0.1", "1E+3", "1E+27", "1E+28", "1E+29", "-1E+40", "1E-27", "1E-28", "1E-29", "1E-100",
+		"-1E-28", "-1E-29", "-1E-60", "0E+5", "0E-5", "0E-40", "-0E-3", "9999999999999999999999999999", "99999999999999999999999999999",
+		"9999999999999999999999999998.5", "9999999999999999999999999999.5", "-9999999999999999999999999999.5",
+		"0.00000001", "1E-7", "-0.9999999", "NaN", "-NaN", "Infinity", "-Infinity", "123456789012345678901234567890123456789.5",
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		digits := ""
+		for range 1 + r.IntN(35) {
+			digits += fmt.Sprint(r.IntN(10))
+		}
+		sign := ""
+		if r.IntN(2) == 0 {
+			sign = "-"
+		}
+		out = append(out, fmt.Sprintf("%s%sE%+d", sign, digits, r.IntN(80)-50))
+	}
+	return out
+}
+
+// increment sends one number, as the class of that name made of a text, and returns what the sum
+// is made of.
+func increment(t *testing.T, r *running, module, name, text string) string {
+	o := &pickleproto.Object{
+		How: pickleproto.ByReduce, Callable: pickleproto.Global{Module: module, Name: name}, Args: pickleproto.Tuple{text},
+	}
+	answer, ok := loads(t, r.ask(dumps(t, numbers(t, o), 4))).(*pickleproto.Dict)
+	require.True(t, ok, text)
+	list, _ := answer.Get("numbers")
+	sum := list.(*pickleproto.List).At(0).(*pickleproto.Object)
+	return sum.Args.(pickleproto.Tuple)[0].(string)
+}
+
+func TestDecimalsAndFractionsAgainstPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no Python 3 is installed to compare with")
+	}
+	fractions := []string{"0", "1/2", "-1/2", "-1", "7/3", "123456789012345678901234567890/7", "-3/2"}
+	cmd := exec.Command(python, "-c", `
+import json, sys
+from decimal import Decimal
+from fractions import Fraction
+d, f = json.load(sys.stdin)
+json.dump([[str(Decimal(x) + 1) for x in d], [str(Fraction(x) + 1) for x in f]], sys.stdout)`)
+	in, err := json.Marshal([][]string{decimals(), fractions})
+	require.NoError(t, err)
+	cmd.Stdin = strings.NewReader(string(in))
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var want [][]string
+	require.NoError(t, json.Unmarshal(out, &want))
+	r := start(t, &server.Server{Handler: server.Increment})
+	for i, x := range decimals() {
+		assert.Equal(t, want[0][i], increment(t, r, "decimal", "Decimal", x), "Decimal(%q) + 1", x)
+	}
+	for i, x := range fractions {
+		assert.Equal(t, want[1][i], increment(t, r, "fractions", "Fraction", x), "Fraction(%q) + 1", x)
+	}
+}
+
+// What a pickle can name that Python would refuse, or would take for ever over, is an error too.
+func TestIncrementRefuses(t *testing.T) {
+	object := func(module, name string, args ...any) any {
+		return &pickleproto.Object{How: pickleproto.ByReduce, Callable: pickleproto.Global{Module: module, Name: name}, Args: pickleproto.Tuple(args)}
+	}
+	r := start(t, &server.Server{Handler: server.Increment})
+	for _, x := range []any{
+		object("decimal", "Decimal", "1E+99999999999"), object("decimal", "Decimal", "x"), object("decimal", "Decimal"),
+		object("decimal", "Decimal", strings.Repeat("9", 5000)), object("decimal", "Decimal", int64(1)),
+		object("fractions", "Fraction", "1/0"), object("fractions", "Fraction", "1e999999"), object("fractions", "Fraction", int64(1), int64(0)),
+		object("fractions", "Fraction"), object("app", "Thing"), pickleproto.Global{Module: "app", Name: "Thing"},
+	} {
+		raised(t, r.ask(dumps(t, numbers(t, x), 4)))
+	}
+	for _, whole := range []any{
+		object("builtins", "range", int64(0), int64(1<<62)), object("builtins", "range", int64(0), int64(1), int64(0)),
+		object("array", "array", "i", pickleproto.Bytes("x")),
+	} {
+		d := pickleproto.NewDict()
+		require.NoError(t, d.Set("numbers", whole))
+		raised(t, r.ask(dumps(t, d, 4)))
+	}
+	raised(t, r.ask(dumps(t, object("collections", "defaultdict", pickleproto.Global{Module: "app", Name: "make"}), 4)))
+}
