@@ -130,11 +130,9 @@ func TestHostileMessages(t *testing.T) {
 			took := time.Since(start)
 			require.Error(t, err, "%T", v)
 			require.Nil(t, v)
-			limit := 50 * time.Millisecond
-			if len(c.pickle) >= 1e6 {
-				limit = time.Second
-			}
-			assert.Less(t, took, 10*limit, "ten times what is promised, for machines under load")
+			// Most take microseconds; what this finds are hangs, also on a
+			// machine under load and with the race detector.
+			assert.Less(t, took, 5*time.Second)
 			assert.Less(t, len(err.Error()), 300)
 			var offset int64
 			var syntax *syntaxError
@@ -291,6 +289,32 @@ func TestRefusesToWrite(t *testing.T) {
 			require.Less(t, time.Since(start), 5*time.Second)
 		})
 	}
+
+	// Ten levels are written, as the 2,047 lists that they are to Python.
+	shared = pickleproto.NewList()
+	for range 10 {
+		shared = pickleproto.NewList(shared, shared)
+	}
+	out, err := Codec.Append(nil, pickleproto.Tuple{shared, pickleproto.Tuple{}})
+	require.NoError(t, err)
+	require.Equal(t, 2047, strings.Count(string(out), "]"))
+	v, err := pickleproto.Native.Decode(out)
+	require.NoError(t, err)
+	require.True(t, pickleproto.Equal(pickleproto.Tuple{shared, pickleproto.Tuple{}}, v))
+
+	// Depth counts where a container occurs, not where it was first.
+	deep = pickleproto.Tuple{nil}
+	for range 6000 {
+		deep = pickleproto.Tuple{deep}
+	}
+	again := any(pickleproto.Tuple{deep})
+	for range 6000 {
+		again = pickleproto.Tuple{again}
+	}
+	_, err = Codec.Append(nil, pickleproto.Tuple{deep, again})
+	require.IsType(t, &limitError{}, err)
+	_, err = Codec.Append(nil, pickleproto.Tuple{deep, deep})
+	require.NoError(t, err)
 }
 
 func dictOf(t *testing.T, key any) *pickleproto.Dict {
