@@ -10,12 +10,22 @@ import harness
 CLIENT = os.path.join(harness.PEERS, "manager_client.py")
 
 
+def built(tmp_path_factory, name):
+    path = tmp_path_factory.mktemp(name) / name
+    subprocess.check_call(["go", "build", "-o", str(path), "./pytests/peers/" + name], cwd=harness.ROOT)
+    return path
+
+
 @pytest.fixture(scope="module")
 def go_manager(tmp_path_factory):
     """The executable of pytests/peers/manager."""
-    path = tmp_path_factory.mktemp("manager") / "manager"
-    subprocess.check_call(["go", "build", "-o", str(path), "./pytests/peers/manager"], cwd=harness.ROOT)
-    return path
+    return built(tmp_path_factory, "manager")
+
+
+@pytest.fixture(scope="module")
+def go_caller(tmp_path_factory):
+    """The executable of pytests/peers/managerclient."""
+    return built(tmp_path_factory, "managerclient")
 
 
 @pytest.fixture
@@ -106,3 +116,31 @@ def test_from_python_to_python(programs, manager, request):
     for i, putter in enumerate(pythons):
         sync_ok(programs, putter, server, "go_mixed_put")
         sync_ok(programs, pythons[i - 1], server, "go_mixed_get")
+
+
+def test_go_calls_python(programs, python_manager, go_caller, python):
+    done = programs.run([go_caller, "127.0.0.1:%d" % python_manager.port], timeout=60)
+    assert (done.code, done.stdout) == (0, "ok\n"), done.stderr
+
+
+def calls_a_second(programs, go_caller, server, window):
+    done = programs.run([go_caller, "127.0.0.1:%d" % server.port, "bench", "16", window, "calc"])
+    assert done.code == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_throughput(programs, manager, go_caller, request, figure):
+    """Calls a second of the Go manager and of Python's own, in turns, 16 connections, the same caller."""
+    newest = request.config.found[-1]
+    python = programs.start([newest.executable, os.path.join(harness.PEERS, "sync_server.py")])
+    python.port = int(python.wait_for(r"^listening (\d+)$", "stdout").group(1))
+    go = manager()
+    window = "1s" if request.config.thorough else "300ms"
+    best = {go: 0, python: 0}
+    for _ in range(3):
+        for server in best:
+            best[server] = max(best[server], calls_a_second(programs, go_caller, server, window))
+    ratio = best[go] / best[python]
+    figure("managers, calls a second on 16 connections: Go %.0f, CPython %s %.0f, ratio %.1f" % (
+        best[go], newest, best[python], ratio))
+    assert ratio >= 5

@@ -402,7 +402,7 @@ def go_shared():
     raises(TypeError, '', lines.put, 5)
     raises(Empty, '', results.get, False)
     config = m.get_config()
-    equal(config['from'], 'Go')
+    equal(config['from'], u'Go')
     config['answer'] = 'from Python'
     done.set()
     equal(results.get(timeout=20), 'from Python')

@@ -13,9 +13,9 @@ import (
 const module = "multiprocessing.managers"
 
 var (
-	tokenClass    = pickleproto.Global{Module: module, Name: "Token"}
-	rebuildProxy  = pickleproto.Global{Module: module, Name: "RebuildProxy"}
-	autoProxyFunc = pickleproto.Global{Module: module, Name: "AutoProxy"}
+	tokenClass   = pickleproto.Global{Module: module, Name: "Token"}
+	rebuildProxy = pickleproto.Global{Module: module, Name: "RebuildProxy"}
+	autoProxy    = pickleproto.Global{Module: module, Name: "AutoProxy"}
 )
 
 // Proxy is a reference to one of the manager's objects that can be part of a result, at any depth:
@@ -121,12 +121,40 @@ func names(list []string, protocol int) pickleproto.Tuple {
 
 // pythonProxy is what a pickled proxy of o is made of.
 func pythonProxy(o *object, addr net.Addr, protocol int) any {
-	kwds := pickleproto.NewDict()
-	_ = kwds.Set(text("exposed", protocol), names(o.exposedNames(), protocol)) // a str has a hash
+	kwds, class := pickleproto.NewDict(), pickleproto.Global{Module: module, Name: proxyClass(o.target)}
+	if class == autoProxy {
+		_ = kwds.Set(text("exposed", protocol), names(o.exposedNames(), protocol)) // a str has a hash
+	}
 	return &pickleproto.Object{
 		How: pickleproto.ByReduce, Callable: rebuildProxy,
-		Args: pickleproto.Tuple{autoProxyFunc, token(o, addr, protocol), text("pickle", protocol), kwds},
+		Args: pickleproto.Tuple{class, token(o, addr, protocol), text("pickle", protocol), kwds},
 	}
+}
+
+// proxyClass is Python's class for proxies of such an object.
+func proxyClass(t target) string {
+	switch t := t.(type) {
+	case *Dict:
+		return "DictProxy"
+	case *List:
+		if t.typecode != "" {
+			return "ArrayProxy"
+		}
+		return "ListProxy"
+	case *Value:
+		return "ValueProxy"
+	case *Namespace:
+		return "NamespaceProxy"
+	case *Lock, *RLock, *Semaphore:
+		return "AcquirerProxy"
+	case *Event:
+		return "EventProxy"
+	case *Condition:
+		return "ConditionProxy"
+	case *Barrier:
+		return "BarrierProxy"
+	}
+	return autoProxy.Name
 }
 
 // tokenID returns the id in a pickled Token: one that Python wrote, or token above.
