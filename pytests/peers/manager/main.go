@@ -56,6 +56,13 @@ func (*Calc) Panic() { panic("secret of the innards") }
 
 func (*Calc) Unpicklable() any { return func() {} }
 
+func (*Calc) Sum(numbers []int64) (sum int64) {
+	for _, n := range numbers {
+		sum += n
+	}
+	return sum
+}
+
 func (*Calc) Anything(x any) any { return x }
 
 func (*Calc) Nothing() {}

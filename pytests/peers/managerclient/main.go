@@ -2,7 +2,8 @@
 // the same objects.
 //
 //	managerclient ADDRESS          checks what a Go client of a manager can do; prints "ok"
-//	managerclient ADDRESS bench N TIME TYPEID  calls TYPEID's add on N connections; prints calls a second
+//	managerclient ADDRESS bench CONNECTIONS TIME NUMBERS
+//	                               calls add, or sum if there are NUMBERS; prints calls a second
 package main
 
 import (
@@ -236,8 +237,15 @@ func bench(ctx context.Context, c *managers.Client, args []string) {
 	must(err)
 	d, err := time.ParseDuration(args[1])
 	must(err)
-	calc, err := c.Create(ctx, args[2], nil, nil)
+	size, err := strconv.Atoi(args[2])
 	must(err)
+	calc, err := c.Create(ctx, "calc", nil, nil)
+	must(err)
+	numbers, sum := make([]int64, size), int64(0)
+	for i := range numbers {
+		numbers[i] = int64(i)
+		sum += numbers[i]
+	}
 	var count atomic.Int64
 	end := time.Now().Add(d)
 	var wg sync.WaitGroup
@@ -246,10 +254,15 @@ func bench(ctx context.Context, c *managers.Client, args []string) {
 			s := c.NewSession()
 			defer s.Close()
 			p := calc.In(s)
-			var x int
-			for i := 0; time.Now().Before(end); i++ {
-				must(p.Call(ctx, "add", []any{i, 40}, nil, &x))
-				check(x == i+40, "wrong sum")
+			var x int64
+			for i := int64(0); time.Now().Before(end); i++ {
+				if size > 0 {
+					must(p.Call(ctx, "sum", []any{numbers}, nil, &x))
+					check(x == sum, "wrong sum")
+				} else {
+					must(p.Call(ctx, "add", []any{i, 40}, nil, &x))
+					check(x == i+40, "wrong sum")
+				}
 				count.Add(1)
 			}
 		})
