@@ -36,7 +36,7 @@ func marshal(dst []byte, v any, c *config) ([]byte, error) {
 
 // goValues is the encoder's knowledge of Go values that are no Python values.
 type goValues struct {
-	memo  map[goIdentity]uint32 // what was written as it came: memo index
+	memo  map[goIdentity]uint32 // what was written as it came, where goIndex has no better way
 	made  map[any]any           // what was written by way of a Python value: that value
 	maker maker
 }
@@ -55,6 +55,7 @@ type enumConstant struct{ v any }
 // savePlan is how values of one Go type are written. It is immutable once made, and cached.
 type savePlan struct {
 	t      reflect.Type
+	number uint32 // of the plan, from 1; one for each type
 	save   func(e *encoder, p *savePlan, v reflect.Value) error
 	elem   *savePlan
 	key    *savePlan
@@ -343,8 +344,14 @@ func savePointer(e *encoder, p *savePlan, v reflect.Value) error {
 	return err
 }
 
-// goIndex returns the memo index of a Go value, or gives it the next one.
+// goIndex returns the memo index of a Go value, or gives it the next one. The pickler's own table
+// knows it by its address, with the type's number in the bits that no address has.
 func (e *encoder) goIndex(id goIdentity) (index uint32, found bool) {
+	const addressBits = 48
+	address := uint64(uintptr(id.address))
+	if math.MaxUint>>32 != 0 && address>>addressBits == 0 && id.n < 1<<28 && id.plan.number < 1<<(64-addressBits) {
+		return e.memo.findOrAdd(uintptr(address|uint64(id.plan.number)<<addressBits), memoTag(id.n, kindGo))
+	}
 	if index, found = e.gov.memo[id]; found {
 		return index, true
 	}

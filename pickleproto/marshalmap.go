@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"cmp"
 	"encoding"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/big"
@@ -37,8 +38,19 @@ func (e *encoder) saveMap(p *savePlan, v reflect.Value) error {
 	}
 	defer func() { e.depth-- }()
 	if p.key.t.Kind() == reflect.String && !modelTypes[p.key.t] {
-		if m, ok := v.Interface().(map[string]any); ok {
-			return e.saveStringMap(m)
+		if e.c.persistentID == nil && len(e.c.binding.byType) == 0 {
+			switch m := v.Interface().(type) {
+			case map[string]any:
+				return saveSorted(e, m, (*encoder).saveValue)
+			case map[string]string:
+				return saveSorted(e, m, (*encoder).saveStr)
+			case map[string]int:
+				return saveSorted(e, m, func(e *encoder, n int) error { e.saveInt(int64(n)); return nil })
+			case map[string]int64:
+				return saveSorted(e, m, func(e *encoder, n int64) error { e.saveInt(n); return nil })
+			case map[string]float64:
+				return saveSorted(e, m, func(e *encoder, f float64) error { e.saveFloat(f); return nil })
+			}
 		}
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
@@ -70,21 +82,48 @@ func (e *encoder) saveMap(p *savePlan, v reflect.Value) error {
 	})
 }
 
-func (e *encoder) saveStringMap(m map[string]any) error {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// saveSorted writes a map with str keys whose values need no reflection.
+func saveSorted[T any](e *encoder, m map[string]T, save func(e *encoder, v T) error) error {
+	type entry struct {
+		prefix uint64 // the key's first eight bytes, which mostly decide
+		key    string
+		value  T
 	}
-	slices.Sort(keys)
-	return e.entries(len(keys), func(i int) error {
-		if err := e.saveKeyStr(keys[i]); err != nil {
-			return under(err, step{kind: stepKey, key: keys[i]})
+	entries := make([]entry, 0, len(m))
+	for k, v := range m {
+		entries = append(entries, entry{prefixOf(k), k, v})
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
+		if a.prefix != b.prefix {
+			if a.prefix < b.prefix {
+				return -1
+			}
+			return 1
 		}
-		if err := e.save(m[keys[i]]); err != nil {
-			return under(err, step{kind: stepValue, key: keys[i]})
+		return strings.Compare(a.key, b.key)
+	})
+	return e.entries(len(entries), func(i int) error {
+		en := &entries[i]
+		if err := e.saveKeyStr(en.key); err != nil {
+			return under(err, step{kind: stepKey, key: en.key})
+		}
+		if len(e.buf) >= e.frameLimit {
+			e.nextFrame()
+		}
+		if err := save(e, en.value); err != nil {
+			return under(err, step{kind: stepValue, key: en.key})
 		}
 		return nil
 	})
+}
+
+func prefixOf(s string) uint64 {
+	if len(s) >= 8 {
+		return binary.BigEndian.Uint64([]byte(s[:8]))
+	}
+	var b [8]byte
+	copy(b[:], s)
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // saveSetMap writes map[T]struct{}, which is a set.

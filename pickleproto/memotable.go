@@ -30,6 +30,7 @@ const (
 	kindByteString
 	kindTuple
 	kindGlobal
+	kindGo // values of the binding: see goIndex
 )
 
 func memoTag(length int, kind uint32) uint32 { return uint32(length)<<3 | kind }

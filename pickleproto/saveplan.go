@@ -3,9 +3,12 @@ package pickleproto
 import (
 	"reflect"
 	"sync"
+	"sync/atomic"
 )
 
 var saveCache sync.Map // reflect.Type -> *savePlan; a cache of pure functions of the type
+
+var savePlans atomic.Uint32 // made so far
 
 func savePlanOf(t reflect.Type) *savePlan {
 	if p, ok := saveCache.Load(t); ok {
@@ -28,7 +31,7 @@ func makeSavePlan(t reflect.Type, making map[reflect.Type]*savePlan) *savePlan {
 	if p := making[t]; p != nil {
 		return p
 	}
-	p := &savePlan{t: t, save: unsupported}
+	p := &savePlan{t: t, save: unsupported, number: savePlans.Add(1)}
 	making[t] = p
 	if t.Kind() == reflect.Pointer {
 		p.elem = makeSavePlan(t.Elem(), making)
