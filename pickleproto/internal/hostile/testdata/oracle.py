@@ -3,6 +3,7 @@
 Each pickle comes as a 4-byte little-endian length and the bytes. The answer is one line:
     ok <dump> <repr in hex, or ->      a value; the dump is described in dump_test.go
     no <exception> <text in hex>       refused
+With the arguments "outcome" and a number of bytes, the limit of memory, the answer is handled or refused.
 Nothing that a pickle names is imported or called: find_class returns inert stand-ins, but for the
 few calls with which old protocols write builtin values. Memory and time are limited.
 """
@@ -242,7 +243,15 @@ def answer(data):
     return "ok %s %s" % ("".join(d.out) or "-", text)
 
 
-def main():
+def outcome(data):
+    try:
+        Unpickler(data).load()
+    except Exception:
+        return "refused"
+    return "handled"
+
+
+def main(answer):
     source, out = sys.stdin.buffer, sys.stdout
     while True:
         head = source.read(4)
@@ -253,11 +262,16 @@ def main():
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        MEMORY = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if len(sys.argv) > 1:  # "outcome" and a limit of memory: no more is asked, and the stack is an ordinary one
+        main(outcome)
+        sys.exit()
     sys.setrecursionlimit(200000)
     threading.stack_size(256 << 20)
-    thread = threading.Thread(target=main)
+    thread = threading.Thread(target=main, args=(answer,))
     thread.start()
     thread.join()
