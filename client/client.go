@@ -251,7 +251,7 @@ func (c *Client) drop(l *link) {
 
 // bind decodes an answer into what reply points to.
 func (c *Client) bind(data []byte, reply any) error {
-	p, isAny := reply.(*any)
+	_, isAny := reply.(*any)
 	if c.native && reply != nil && !isAny && !beginsWithGlobal(data) {
 		return pickleproto.Unmarshal(data, reply, c.decode...)
 	}
@@ -259,19 +259,21 @@ func (c *Client) bind(data []byte, reply any) error {
 	if err != nil {
 		return err
 	}
+	return c.give(v, reply)
+}
+
+// give binds a Python value to what reply points to.
+func (c *Client) give(v, reply any) error {
 	if e := c.remoteError(v); e != nil {
 		return e
 	}
-	switch {
-	case reply == nil:
+	switch p := reply.(type) {
+	case nil:
 		return nil
-	case isAny:
+	case *any:
 		*p = v
 		return nil
-	case c.native:
-		return pickleproto.Unmarshal(data, reply, c.decode...)
 	}
-	// Another codec knows Python values only; binding them to Go types is pickleproto's.
 	again, err := pickleproto.Marshal(v)
 	if err != nil {
 		return err

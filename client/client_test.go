@@ -343,6 +343,26 @@ func TestHalfClose(t *testing.T) {
 	}
 }
 
+// A Python server that keeps one Pickler for all its answers.
+func TestKeepMemo(t *testing.T) {
+	answers := []string{"\x80\x02X\x01\x00\x00\x00aq\x00.", "\x80\x02h\x00.", "\x80\x02]q\x01h\x00a."}
+	next := 0
+	p := serve(t, transport.Raw, func(int64, []byte) []byte { next++; return []byte(answers[next-1]) })
+	c := dial(t, p.addr, client.WithKeepMemo())
+	var s string
+	require.NoError(t, c.Do(context.Background(), nil, &s))
+	assert.Equal(t, "a", s)
+	var v any
+	require.NoError(t, c.Do(context.Background(), nil, &v))
+	assert.Equal(t, "a", v)
+	var list []string
+	require.NoError(t, c.Do(context.Background(), nil, &list))
+	assert.Equal(t, []string{"a"}, list)
+
+	next = 1
+	require.Error(t, dial(t, p.addr).Do(context.Background(), nil, &v))
+}
+
 func TestAnswersThatAreNone(t *testing.T) {
 	var syntax *pickleproto.SyntaxError
 	var served atomic.Int64

@@ -26,6 +26,9 @@ type link struct {
 	send sync.Mutex    // guards last, and the order of writes
 	last chan struct{} // closed when the last caller has its answer
 
+	memo *pickleproto.Memo // of WithKeepMemo; of the caller whose turn it is to read
+	kept int64             // bytes that it was made from
+
 	once sync.Once
 }
 
@@ -77,6 +80,9 @@ func (c *Client) dial(ctx context.Context, id int64) (*link, error) {
 	last := make(chan struct{})
 	close(last)
 	l := &link{c: c, id: id, tc: tc, last: last}
+	if c.cfg.keepMemo {
+		l.memo = new(pickleproto.Memo)
+	}
 	l.trace(Event{Kind: Connected})
 	return l, nil
 }
@@ -166,9 +172,30 @@ func (l *link) call(ctx context.Context, buf []byte, reply any) (sent bool, err 
 		return true, &lostError{err: err, answered: isAnswer(err)}
 	}
 	l.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
-	err = l.c.bind(m.Data, reply)
+	err = l.bind(m.Data, reply)
 	l.trace(Event{Kind: Decoded, Bytes: len(m.Data), Protocol: m.Protocol, Err: err})
 	return true, err
+}
+
+// bind decodes an answer into what reply points to.
+func (l *link) bind(data []byte, reply any) error {
+	if l.memo == nil {
+		return l.c.bind(data, reply)
+	}
+	most := l.c.cfg.limits.Message
+	if most == 0 {
+		most = pickleproto.DefaultMaxMessage
+	}
+	if l.kept += int64(len(data)); most > 0 && l.kept > most {
+		return &lostError{err: &pickleproto.LimitError{Limit: "kept messages", Value: uint64(l.kept), Max: uint64(most), Offset: -1}, answered: true}
+	}
+	opts := append(l.c.decode[:len(l.c.decode):len(l.c.decode)], pickleproto.WithMemo(l.memo))
+	v, err := pickleproto.Native.Decode(data, opts...)
+	if err != nil {
+		// What the answer would have put into the memo is missing from now on.
+		return &lostError{err: err, answered: true}
+	}
+	return l.c.give(v, reply)
 }
 
 // isAnswer tells whether err is about what the peer sent, not about the connection's end.

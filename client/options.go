@@ -22,6 +22,7 @@ type config struct {
 	maxConns   int
 	inFlight   int
 	halfClose  bool
+	keepMemo   bool
 	idempotent bool
 	reconnect  time.Duration
 	handshake  time.Duration
@@ -63,6 +64,11 @@ func WithHalfClose() Option { return func(c *config) { c.halfClose = true } }
 
 // WithIdempotent declares all calls idempotent: see Idempotent.
 func WithIdempotent() Option { return func(c *config) { c.idempotent = true } }
+
+// WithKeepMemo is for a peer that keeps one pickle.Pickler for all its answers on a connection:
+// they may refer back into earlier ones, which are all kept as long as the connection. Together
+// they may have no more bytes than one answer may.
+func WithKeepMemo() Option { return func(c *config) { c.keepMemo = true } }
 
 // WithReconnect bounds the time for which a call tries to connect anew to a server that it once
 // was connected to, waiting 10 ms at first and 1 s at most between attempts. The default is 10 s;

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/picklebridge/picklebridge/client"
+	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -125,6 +126,43 @@ func TestResetAtEveryByteOfTheAnswer(t *testing.T) {
 			c.Close()
 			<-done
 		}
+	}
+}
+
+const onePickler = `
+import pickle, socket
+listener = socket.socket()
+listener.bind(('127.0.0.1', 0))
+listener.listen(1)
+print(listener.getsockname()[1], flush=True)
+conn, _ = listener.accept()
+f, w = conn.makefile('rb'), conn.makefile('wb')
+pickler, shared = pickle.Pickler(w), ['a list that is shared']
+for i in range(3):
+    pickle.load(f)
+    pickler.dump([shared, i])
+    w.flush()
+`
+
+// A Python server with one Pickler for all its answers, which refer back to each other.
+func TestKeepMemoWithPython(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no Python 3 is installed to talk to")
+	}
+	cmd := exec.Command(python, "-c", onePickler)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Wait() }()
+	var port int
+	_, err = fmt.Fscan(stdout, &port)
+	require.NoError(t, err)
+	c := dial(t, fmt.Sprint("127.0.0.1:", port), client.WithKeepMemo())
+	for i := range 3 {
+		var v any
+		require.NoError(t, c.Do(context.Background(), i, &v))
+		assert.Equal(t, fmt.Sprintf("[['a list that is shared'], %d]", i), pickleproto.Repr(v))
 	}
 }
 

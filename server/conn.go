@@ -28,6 +28,7 @@ type conn struct {
 	remote net.Addr
 
 	decodeOpts []pickleproto.Option
+	kept       *kept // memos that outlive a message; most connections have none
 	req        Request
 	answered   atomic.Bool  // a message has been
 	until      atomic.Int64 // Unix nanoseconds after which no further message is read; 0 is none
@@ -104,6 +105,7 @@ func (c *conn) serve() {
 		return
 	}
 	defer tc.Close()
+	defer c.kept.release()
 	if c.srv.ServeConn != nil {
 		c.converse(c.ctx, tc)
 		return
@@ -122,8 +124,8 @@ func (c *conn) begin() transport.Conn {
 		return nil
 	}
 	c.decodeOpts = s.dopts
-	if s.KeepMemo {
-		c.decodeOpts = append(c.decodeOpts[:len(c.decodeOpts):len(c.decodeOpts)], pickleproto.WithMemo(new(pickleproto.Memo)))
+	if s.KeepMemo || s.KeepAnswerMemo {
+		c.kept = newKept(s)
 	}
 	c.req.conn, c.req.RemoteAddr = c, c.remote
 	return tc
@@ -167,6 +169,7 @@ func (c *conn) handled(tc transport.Conn, m transport.Message) bool {
 func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Message) (more bool) {
 	s := c.srv
 	c.req.Protocol, c.req.Raw, c.req.decodeErr = m.Protocol, m.Data, nil
+	c.kept.decode(m.Data)
 	v, err := c.handle(ctx)
 	c.req.Raw = nil
 	c.trace(Event{Kind: Processed, Err: err})
@@ -177,7 +180,7 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	buf := append((*out)[:0], make([]byte, head)...)
 	more = true
 	if err == nil {
-		buf, err = s.codec.Append(buf, v, s.opts[m.Protocol]...)
+		buf, err = c.append(buf, v, m.Protocol)
 	}
 	if err != nil {
 		bad := isBadMessage(err) && err == c.req.decodeErr
@@ -234,7 +237,8 @@ func (c *conn) handle(ctx context.Context) (v any, err error) {
 func (c *conn) appendException(buf []byte, err error, protocol int) []byte {
 	p := c.srv.writes[protocol]
 	e := Exception(err, p)
-	out, fault := pickleproto.Native.Append(buf, e, pickleproto.WithProtocol(p))
+	opts := c.kept.encodeOpts([]pickleproto.Option{pickleproto.WithProtocol(p)})
+	out, fault := pickleproto.Native.Append(buf, e, opts...)
 	if fault == nil {
 		return out
 	}
@@ -246,7 +250,7 @@ func (c *conn) appendException(buf []byte, err error, protocol int) []byte {
 		}
 	}
 	plain := &pickleproto.Object{How: pickleproto.ByReduce, Callable: e.Class, Args: args}
-	if out, fault = pickleproto.Native.Append(buf, plain, pickleproto.WithProtocol(p)); fault != nil {
+	if out, fault = pickleproto.Native.Append(buf, plain, opts...); fault != nil {
 		c.srv.log.Error("an exception without a pickle", "err", err, "why", fault)
 	}
 	return out

@@ -80,6 +80,9 @@ var errEmpty = fmt.Errorf("pickle: an empty message: %w", io.ErrUnexpectedEOF)
 // decode is Request.Decode for this connection's codec and options.
 func (c *conn) decode(raw []byte, v any) error {
 	p, isAny := v.(*any)
+	if c.srv.KeepMemo {
+		return c.kept.bind(v, c.decodeOpts)
+	}
 	if c.srv.native {
 		// A counted message may be longer than its pickle: pickle.loads ignores what follows.
 		_, err := pickleproto.UnmarshalFirst(raw, v, c.decodeOpts...)

@@ -56,8 +56,14 @@ type Server struct {
 	// CloseOnError closes the connection where otherwise an exception would be the answer.
 	CloseOnError bool
 
+	// KeepAnswerMemo is for a peer that keeps one pickle.Unpickler: each answer is written as by a
+	// Pickler that is kept as long as the connection. Answers are written by pickleproto.Native then.
+	KeepAnswerMemo bool
+
 	// KeepMemo is for a peer that keeps one pickle.Pickler and never clears its memo: what it
-	// sends may refer back into earlier messages of its connection.
+	// sends may refer back into earlier messages of its connection. All messages of a connection
+	// are kept then, so together they may have no more bytes than Limits.Message. Requests are
+	// decoded by pickleproto.Native, whether or not the handler asks for it.
 	KeepMemo bool
 
 	// Once serves one connection, and of that one message; then Serve returns nil.

@@ -475,6 +475,36 @@ func TestKeepMemo(t *testing.T) {
 	assert.Equal(t, first+first, start(t, &server.Server{Handler: server.Echo, KeepMemo: true}).ask(first+second))
 	got := start(t, &server.Server{Handler: server.Echo}).ask(first + second)
 	assert.Contains(t, raised(t, strings.TrimPrefix(got, first)), "UnpicklingError")
+
+	// With both, what a peer with one Pickler and one Unpickler sends comes back as it was.
+	r := start(t, &server.Server{Handler: server.Echo, KeepMemo: true, KeepAnswerMemo: true})
+	assert.Equal(t, first+second+second, r.ask(first+second+second))
+
+	// A handler that does not look at a message, or into a struct, changes nothing.
+	r = start(t, &server.Server{KeepMemo: true, Handler: server.HandlerFunc(func(_ context.Context, req *server.Request) (any, error) {
+		if bytes.Equal(req.Raw, []byte(first)) {
+			return nil, nil
+		}
+		var s string
+		for range 2 {
+			if err := req.Decode(&s); err != nil {
+				return nil, err
+			}
+		}
+		return s, nil
+	})})
+	assert.Equal(t, "\x80\x02N."+first, r.ask(first+second))
+}
+
+// What is kept for a peer that keeps its Pickler is bounded.
+func TestKeptMemoIsBounded(t *testing.T) {
+	budget := pickleproto.NewBudget(1 << 30)
+	r := start(t, &server.Server{Handler: server.Echo, KeepMemo: true, Limits: pickleproto.Limits{Message: 1000}, Budget: budget})
+	message := dumps(t, strings.Repeat("x", 300), 4)
+	got := r.ask(strings.Repeat(message, 5))
+	assert.Equal(t, strings.Repeat(message, 3), got[:3*len(message)])
+	assert.Contains(t, raised(t, got[3*len(message):]), "kept messages")
+	assert.Eventually(t, func() bool { return budget.Used() == 0 }, 5*time.Second, time.Millisecond)
 }
 
 func TestTrace(t *testing.T) {

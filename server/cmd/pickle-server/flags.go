@@ -141,6 +141,9 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	if o.codec = codecByName(o.codecName); o.codec == nil {
 		return nil, fmt.Errorf("unknown codec %q: it is %s", o.codecName, strings.Join(codecNames(), " or "))
 	}
+	if o.keepMemo && o.codecName != "native" {
+		return nil, errors.New("-keep-memo goes with -codec native: the others have no memo to keep")
+	}
 	if o.onError != "reply" && o.onError != "close" {
 		return nil, fmt.Errorf("-on-error is reply or close, not %q", o.onError)
 	}

@@ -142,6 +142,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-authkey-file", filepath.Join(dir, "none"), "-transport", "multiprocessing"}, "none"},
 		{[]string{"-tls-cert", empty}, "-tls-key"},
 		{[]string{"-tls-cert", empty, "-tls-key", empty}, "tls"},
+		{[]string{"-keep-memo", "-codec", "thirdparty"}, "-keep-memo"},
 		{[]string{"more"}, "more"},
 	} {
 		var out, errs output
