@@ -16,6 +16,7 @@ import (
 
 // cursor walks over the items of a run, from frame to frame.
 type cursor struct {
+	whole    []byte
 	data     []byte // up to the end of the current frame
 	p        int
 	frameEnd int
@@ -24,12 +25,12 @@ type cursor struct {
 
 // between handles what stands between items: the end of a batch, of the list, or of a frame. It
 // reports whether another item follows, or else whether the list ended well.
-func (m *machine) between(c *cursor) (more, ended bool) {
+func (c *cursor) between() (more, ended bool) {
 	if c.p >= len(c.data) {
-		if c.frameEnd == 0 || c.p >= len(m.whole) {
+		if c.frameEnd == 0 || c.p >= len(c.whole) {
 			return false, false
 		}
-		c.data, c.frameEnd = m.whole, 0
+		c.data, c.frameEnd = c.whole, 0
 	}
 	switch c.data[c.p] {
 	case wire.OpAppends:
@@ -45,12 +46,12 @@ func (m *machine) between(c *cursor) (more, ended bool) {
 			return false, false
 		}
 		n := binary.LittleEndian.Uint64(c.data[c.p+1:])
-		if n > uint64(len(m.whole)-c.p-9) {
+		if n > uint64(len(c.whole)-c.p-9) {
 			return false, false
 		}
 		c.p += 9
 		c.frameEnd = c.p + int(n)
-		c.data = m.whole[:c.frameEnd]
+		c.data = c.whole[:c.frameEnd]
 		return true, false
 	}
 	return false, false
@@ -59,7 +60,7 @@ func (m *machine) between(c *cursor) (more, ended bool) {
 // loadRun tries the items at data[i:], which follow a MARK above the empty list l, as a run.
 // It returns where to go on, or 0 if they are none.
 func (m *machine) loadRun(l *List, data []byte, i int) (next int, rest []byte) {
-	c := cursor{data: data, p: i, frameEnd: m.frameEnd}
+	c := cursor{whole: m.whole, data: data, p: i, frameEnd: m.frameEnd}
 	ended := false
 	switch data[i] {
 	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1:
@@ -77,8 +78,30 @@ func (m *machine) loadRun(l *List, data []byte, i int) (next int, rest []byte) {
 }
 
 func (m *machine) loadInts(l *List, c *cursor) bool {
-	ints := room(m.intRun, len(m.whole)-c.p, 2)
-	data, p, start := c.data, c.p, 0
+	ints, ended := c.ints(room(m.intRun, len(m.whole)-c.p, 2))
+	m.intRun = keepRun(ints)
+	if !ended {
+		return false
+	}
+	if n := len(ints); n >= packedMin {
+		m.charge(8*n + 64)
+		l.packed = &packed{ints: append([]int64(nil), ints...)}
+	} else if n > 0 {
+		l.items = m.anys(n)
+		for i, v := range ints {
+			if uint64(v) < uint64(len(smallInts)) {
+				l.items[i] = smallInts[v]
+			} else {
+				l.items[i] = m.int(v)
+			}
+		}
+	}
+	return true
+}
+
+// ints appends a run of ints, and reports whether the list ended with it.
+func (c *cursor) ints(ints []int64) ([]int64, bool) {
+	data, p, start := c.data, c.p, len(ints)
 	for {
 		if len(data)-p >= 5 {
 			switch data[p] {
@@ -102,34 +125,23 @@ func (m *machine) loadInts(l *List, c *cursor) bool {
 			p += n
 			continue
 		}
-		more, ended := m.between(c)
-		if ended {
-			break
-		}
+		more, ended := c.between()
 		if !more {
-			m.keepInts(ints)
-			return false
+			return ints, ended
 		}
 		if c.batch == 0 {
 			start = len(ints)
 		}
 		data, p = c.data, c.p
 	}
-	m.keepInts(ints)
-	if n := len(ints); n >= packedMin {
-		m.charge(8*n + 64)
-		l.packed = &packed{ints: append([]int64(nil), ints...)}
-	} else if n > 0 {
-		l.items = m.anys(n)
-		for i, v := range ints {
-			if uint64(v) < uint64(len(smallInts)) {
-				l.items[i] = smallInts[v]
-			} else {
-				l.items[i] = m.int(v)
-			}
-		}
+}
+
+// keepRun empties scratch for the next run, or drops it when it has grown large.
+func keepRun[T any](scratch []T) []T {
+	if cap(scratch) > pooledItems {
+		return nil
 	}
-	return true
+	return scratch[:0]
 }
 
 // room empties scratch for a run of items of size bytes each, in what is left of the message; in a
@@ -162,35 +174,11 @@ func shortInt(b []byte) (v int64, n int) {
 	return 0, 0
 }
 
-func (m *machine) keepInts(ints []int64) {
-	if cap(ints) <= pooledItems {
-		m.intRun = ints[:0]
-	}
-}
-
 func (m *machine) loadFloats(l *List, c *cursor) bool {
-	floats := room(m.floatRun, len(m.whole)-c.p, 9)
-	start := 0
-	for {
-		data, p := c.data, c.p
-		for len(data)-p >= 9 && data[p] == wire.OpBinFloat {
-			floats = append(floats, math.Float64frombits(binary.BigEndian.Uint64(data[p+1:])))
-			p += 9
-		}
-		c.p, c.batch = p, len(floats)-start
-		more, ended := m.between(c)
-		if !more {
-			if cap(floats) <= pooledItems {
-				m.floatRun = floats[:0]
-			}
-			if !ended {
-				return false
-			}
-			break
-		}
-		if c.batch == 0 {
-			start = len(floats)
-		}
+	floats, ended := c.floats(room(m.floatRun, len(m.whole)-c.p, 9))
+	m.floatRun = keepRun(floats)
+	if !ended {
+		return false
 	}
 	if n := len(floats); n >= packedMin {
 		m.charge(8*n + 64)
@@ -202,6 +190,26 @@ func (m *machine) loadFloats(l *List, c *cursor) bool {
 		}
 	}
 	return true
+}
+
+// floats is ints for floats.
+func (c *cursor) floats(floats []float64) ([]float64, bool) {
+	start := len(floats)
+	for {
+		data, p := c.data, c.p
+		for len(data)-p >= 9 && data[p] == wire.OpBinFloat {
+			floats = append(floats, math.Float64frombits(binary.BigEndian.Uint64(data[p+1:])))
+			p += 9
+		}
+		c.p, c.batch = p, len(floats)-start
+		more, ended := c.between()
+		if !more {
+			return floats, ended
+		}
+		if c.batch == 0 {
+			start = len(floats)
+		}
+	}
 }
 
 // strAt finds the str at data[p:], and what memoises it. It returns where its text begins and
@@ -245,7 +253,7 @@ func (m *machine) loadStrs(l *List, c *cursor) bool {
 			continue
 		}
 		ahead.batch = n - start
-		more, ended := m.between(&ahead)
+		more, ended := ahead.between()
 		if ended {
 			break
 		}
@@ -271,7 +279,7 @@ func (m *machine) loadStrs(l *List, c *cursor) bool {
 		from, to, next := strAt(c.data, c.p)
 		if next == 0 {
 			c.batch = batchSize
-			m.between(c)
+			c.between()
 			continue
 		}
 		if b := c.data[from:to]; !utf8.Valid(b) && !validSurrogatePass(b) {

@@ -53,6 +53,8 @@ type reader struct {
 	ints     []int64 // slabs of what lies behind interfaces
 	floats   []float64
 	strs     []string
+	intRun   []int64 // scratch of numberSlice
+	floatRun []float64
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -69,7 +71,7 @@ func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, wh
 		return 0, false
 	}
 	r := readers.Get().(*reader)
-	*r = reader{data: data, end: len(data), c: c, memo: r.memo[:0],
+	*r = reader{data: data, end: len(data), c: c, memo: r.memo[:0], intRun: r.intRun, floatRun: r.floatRun,
 		most: int(min(l.Depth, DefaultMaxDepth)) - 1, memory: l.memoryFor(len(data))}
 	// A target that holds nothing can be filled where it is: to empty it again is to leave it
 	// unchanged.
@@ -86,7 +88,7 @@ func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, wh
 	if cap(r.memo) > pooledItems {
 		r.memo = nil
 	}
-	*r = reader{memo: r.memo}
+	*r = reader{memo: r.memo, intRun: keepRun(r.intRun), floatRun: keepRun(r.floatRun)}
 	readers.Put(r)
 	switch {
 	case !ok || whole && n != len(data):

@@ -837,7 +837,7 @@ func basicSlice(p *typePlan) fastFunc {
 	case reflect.Int32:
 		return fastSlice(p, intItems[int32])
 	case reflect.Int64:
-		return fastSlice(p, intItems[int64])
+		return numberSlice(fastSlice(p, intItems[int64]), func(r *reader) *[]int64 { return &r.intRun }, (*cursor).ints, 2)
 	case reflect.Uint:
 		return fastSlice(p, intItems[uint])
 	case reflect.Uint16:
@@ -849,7 +849,7 @@ func basicSlice(p *typePlan) fastFunc {
 	case reflect.Float32:
 		return fastSlice(p, floatItems[float32])
 	case reflect.Float64:
-		return fastSlice(p, floatItems[float64])
+		return numberSlice(fastSlice(p, floatItems[float64]), func(r *reader) *[]float64 { return &r.floatRun }, (*cursor).floats, 9)
 	case reflect.String:
 		elem := p.elem
 		return func(r *reader, v place) bool { return fillStrings(r, elem, at[[]string](v)) }
