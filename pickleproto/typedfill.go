@@ -705,86 +705,125 @@ type anyInt interface {
 }
 
 func intItems[T anyInt](r *reader, s []T, from, most int) ([]T, bool) {
-	data, pos, end := r.data, r.pos, r.end
-	for ; most > 0; most-- {
-		var n int64
-		// The widest common argument and an opcode after it: one comparison for all.
-		if end-pos >= 6 {
-			switch data[pos] {
-			case wire.OpBinInt1:
-				n = int64(data[pos+1])
-				pos += 2
-			case wire.OpBinInt2:
-				n = int64(data[pos+1]) | int64(data[pos+2])<<8
-				pos += 3
-			case wire.OpBinInt:
-				n = int64(int32(binary.LittleEndian.Uint32(data[pos+1:])))
-				pos += 5
-			case wire.OpAppends:
-				r.pos = pos
-				return s, true
-			default:
-				goto slow
-			}
-			goto store
-		}
-	slow:
-		{
-			r.pos = pos
-			var ok bool
-			if n, ok = r.integer(); !ok {
-				// No int here: the end of the items, or what the caller will not expect either.
-				return s, true
-			}
-			pos, end = r.pos, r.end
-		}
-	store:
-		v := T(n)
-		if int64(v) != n || (v < 0) != (n < 0) {
-			return s, false
-		}
-		if len(s) == cap(s) {
-			r.pos = pos
+	for most > 0 {
+		if len(s) == cap(s) && !endsItems(r.peek()) {
 			var ok bool
 			if s, ok = grown(r, s, from); !ok {
 				return s, false
 			}
 		}
+		n, ok := intRun(r, s[len(s):len(s)+min(cap(s)-len(s), most)])
+		if !ok {
+			return s, false
+		}
+		s = s[:len(s)+n]
+		if most -= n; n > 0 {
+			continue
+		}
+		x, ok := r.integer()
+		if !ok {
+			// No int here: the end of the items, or what the caller will not expect either.
+			return s, true
+		}
+		v := T(x)
+		if int64(v) != x || (v < 0) != (x < 0) {
+			return s, false
+		}
 		s = append(s, v)
+		most--
 	}
-	r.pos = pos
 	return s, true
 }
 
+// intRun reads ints of the common kinds into to. It returns how many there were.
+func intRun[T anyInt](r *reader, to []T) (n int, ok bool) {
+	data := r.data[r.pos:r.end]
+	// The widest argument and an opcode after it: one comparison for all.
+	for n < len(to) && len(data) >= 6 {
+		var x int64
+		switch data[0] {
+		case wire.OpBinInt:
+			x = int64(int32(binary.LittleEndian.Uint32(data[1:5])))
+			data = data[5:]
+			for n+1 < len(to) && len(data) >= 6 && data[0] == wire.OpBinInt {
+				v := T(x)
+				if int64(v) != x || (v < 0) != (x < 0) {
+					return n, false
+				}
+				to[n] = v
+				n++
+				x = int64(int32(binary.LittleEndian.Uint32(data[1:5])))
+				data = data[5:]
+			}
+		case wire.OpBinInt1:
+			x = int64(data[1])
+			data = data[2:]
+		case wire.OpBinInt2:
+			x = int64(binary.LittleEndian.Uint16(data[1:3]))
+			data = data[3:]
+		default:
+			r.pos = r.end - len(data)
+			return n, true
+		}
+		v := T(x)
+		if int64(v) != x || (v < 0) != (x < 0) {
+			return n, false
+		}
+		to[n] = v
+		n++
+	}
+	r.pos = r.end - len(data)
+	return n, true
+}
+
 func floatItems[T float32 | float64](r *reader, s []T, from, most int) ([]T, bool) {
-	for ; most > 0; most-- {
-		var f float64
-		if r.end-r.pos >= 9 && r.data[r.pos] == wire.OpBinFloat {
-			f = math.Float64frombits(binary.BigEndian.Uint64(r.data[r.pos+1:]))
-			r.pos += 9
-		} else {
-			op := r.peek()
-			if endsItems(op) {
-				return s, true
-			}
-			var ok bool
-			if f, ok = r.float(); !ok || op != wire.OpBinFloat && float64(T(f)) != f {
-				return s, false
-			}
-		}
-		v := T(f)
-		if math.IsInf(float64(v), 0) && !math.IsInf(f, 0) {
-			return s, false
-		}
-		if len(s) == cap(s) {
+	for most > 0 {
+		if len(s) == cap(s) && !endsItems(r.peek()) {
 			var ok bool
 			if s, ok = grown(r, s, from); !ok {
 				return s, false
 			}
 		}
+		n, ok := floatRun(r, s[len(s):len(s)+min(cap(s)-len(s), most)])
+		if !ok {
+			return s, false
+		}
+		s = s[:len(s)+n]
+		if most -= n; n > 0 {
+			continue
+		}
+		op := r.peek()
+		if endsItems(op) {
+			return s, true
+		}
+		f, ok := r.float()
+		v := T(f)
+		if !ok || op != wire.OpBinFloat && float64(v) != f || math.IsInf(float64(v), 0) && !math.IsInf(f, 0) {
+			return s, false
+		}
 		s = append(s, v)
+		most--
 	}
 	return s, true
+}
+
+// floatRun reads BINFLOATs into to. It returns how many there were.
+func floatRun[T float32 | float64](r *reader, to []T) (n int, ok bool) {
+	data := r.data[r.pos:r.end]
+	const more = 1<<24 + 1 // than a float32's mantissa holds
+	narrow := float64(T(more)) != more
+	for n < len(to) && len(data) >= 10 && data[0] == wire.OpBinFloat {
+		f := math.Float64frombits(binary.BigEndian.Uint64(data[1:9]))
+		v := T(f)
+		if narrow && math.IsInf(float64(v), 0) && !math.IsInf(f, 0) {
+			return n, false
+		}
+		to[n] = v
+		n++
+		data = data[9:]
+	}
+	r.pos = r.end - len(data)
+	return n, true
 }
 
 func stringItems(r *reader, s []string, from, most int) ([]string, bool) {
