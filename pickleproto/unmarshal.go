@@ -563,6 +563,15 @@ func (b *binder) bindSlice(x any, v reflect.Value, p *typePlan) error {
 		v.Set(known)
 		return nil
 	}
+	if l, ok := x.(*List); ok && l.packed != nil {
+		if made, ok, err := b.copyPacked(l.packed, p); ok || err != nil {
+			if err == nil {
+				b.share(key, made)
+				v.Set(made)
+			}
+			return err
+		}
+	}
 	items, ok := itemsOf(x)
 	if !ok {
 		return b.assign(x, v, p)
@@ -587,6 +596,32 @@ func (b *binder) bindSlice(x any, v reflect.Value, p *typePlan) error {
 
 // bindArray follows encoding/json: what the array has no room for is left out, what is missing
 // becomes zero. An array of bytes takes bytes of just its length.
+// copyPacked makes the slice of a packed list without a box for each item, where the items are
+// those of the slice as they are.
+func (b *binder) copyPacked(l *packed, p *typePlan) (made reflect.Value, ok bool, err error) {
+	switch {
+	case l.ints != nil && (p.t == reflect.TypeFor[[]int64]() || p.t == reflect.TypeFor[[]int]() && math.MaxInt == math.MaxInt64):
+	case l.floats != nil && p.t == reflect.TypeFor[[]float64]():
+	default:
+		return made, false, nil
+	}
+	if err := b.take(int64(l.len()) * p.elem.size); err != nil {
+		return made, false, err
+	}
+	made = reflect.MakeSlice(p.t, l.len(), l.len())
+	switch s := made.Interface().(type) {
+	case []int64:
+		copy(s, l.ints)
+	case []int:
+		for i, n := range l.ints {
+			s[i] = int(n)
+		}
+	case []float64:
+		copy(s, l.floats)
+	}
+	return made, true, nil
+}
+
 func (b *binder) bindArray(x any, v reflect.Value, p *typePlan) error {
 	if p.elem.isPlain(reflect.Uint8) {
 		if id, ok, _ := stdlibInto(x, reflect.TypeFor[UUID](), nil); ok && v.Len() == len(UUID{}) {
