@@ -237,7 +237,10 @@ func (a *Array) readBuffer(args pickleproto.Tuple) error {
 // readNew reads ndarray(shape, dtype, buffer, 0, None, order), which is what this package writes
 // at protocol 5.
 func (a *Array) readNew(args pickleproto.Tuple) error {
-	if len(args) != 6 || args[3] != any(int64(0)) || args[4] != nil {
+	if len(args) != 6 {
+		return fmt.Errorf("numpy: an ndarray of an unknown form")
+	}
+	if offset, ok := args[3].(int64); !ok || offset != 0 || args[4] != nil {
 		return fmt.Errorf("numpy: an ndarray of an unknown form")
 	}
 	switch order, _ := args[5].(string); order {
