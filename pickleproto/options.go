@@ -39,15 +39,21 @@ func configOf(opts []Option) *config {
 	if len(opts) == 0 {
 		return &defaultConfig
 	}
-	c := newConfig(opts)
-	return &c
+	c := &config{protocol: DefaultProtocol}
+	c.apply(opts)
+	return c
 }
 
 func newConfig(opts []Option) config {
 	c := config{protocol: DefaultProtocol}
+	c.apply(opts)
+	return c
+}
+
+func (c *config) apply(opts []Option) {
 	for _, o := range opts {
 		if o != nil {
-			o(&c)
+			o(c)
 		}
 	}
 	c.encodeMost = c.limits.Message
@@ -58,7 +64,6 @@ func newConfig(opts []Option) config {
 	if c.encodeMost < 0 {
 		c.encodeMost = unlimited
 	}
-	return c
 }
 
 // Limits bounds what one pickle may cost. Zero means the default, a negative value no limit.

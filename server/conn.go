@@ -27,11 +27,10 @@ type conn struct {
 
 	remote net.Addr
 
-	decodeOpts []pickleproto.Option
-	kept       *kept // memos that outlive a message; most connections have none
-	req        Request
-	answered   atomic.Bool  // a message has been
-	until      atomic.Int64 // Unix nanoseconds after which no further message is read; 0 is none
+	kept     *kept // memos that outlive a message; most connections have none
+	req      Request
+	answered atomic.Bool  // a message has been
+	until    atomic.Int64 // Unix nanoseconds after which no further message is read; 0 is none
 
 	mu sync.Mutex // guards tc, which interrupt reads
 	tc transport.Conn
@@ -123,7 +122,6 @@ func (c *conn) begin() transport.Conn {
 		s.log.Warn("handshake failed", "remote", c.remote, "err", err)
 		return nil
 	}
-	c.decodeOpts = s.dopts
 	if s.KeepMemo || s.KeepAnswerMemo {
 		c.kept = newKept(s)
 	}

@@ -81,17 +81,17 @@ var errEmpty = fmt.Errorf("pickle: an empty message: %w", io.ErrUnexpectedEOF)
 func (c *conn) decode(raw []byte, v any) error {
 	p, isAny := v.(*any)
 	if c.srv.KeepMemo {
-		return c.kept.bind(v, c.decodeOpts)
+		return c.kept.bind(v, c.srv.dopts)
 	}
 	if c.srv.native {
 		// A counted message may be longer than its pickle: pickle.loads ignores what follows.
-		_, err := pickleproto.UnmarshalFirst(raw, v, c.decodeOpts...)
+		_, err := c.srv.decode.UnmarshalFirst(raw, v)
 		if err == io.EOF {
 			err = errEmpty
 		}
 		return err
 	}
-	x, err := c.srv.codec.Decode(raw, c.decodeOpts...)
+	x, err := c.srv.codec.Decode(raw, c.srv.dopts...)
 	if err != nil {
 		return err
 	}
@@ -104,5 +104,5 @@ func (c *conn) decode(raw []byte, v any) error {
 	if err != nil {
 		return err
 	}
-	return pickleproto.Unmarshal(again, v, c.decodeOpts...)
+	return pickleproto.Unmarshal(again, v, c.srv.dopts...)
 }

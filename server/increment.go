@@ -27,6 +27,9 @@ var Increment Handler = HandlerFunc(func(_ context.Context, req *Request) (any, 
 	if err != nil {
 		return nil, err
 	}
+	if req.conn.srv.native {
+		return &processedAnswer{"processed", sums}, nil
+	}
 	processed := pickleproto.NewDict()
 	if err := processed.Set("key", "processed"); err != nil {
 		return nil, err
@@ -36,6 +39,12 @@ var Increment Handler = HandlerFunc(func(_ context.Context, req *Request) (any, 
 	}
 	return processed, nil
 })
+
+// processedAnswer is written as the same dict, without a table of keys being made for it.
+type processedAnswer struct {
+	Key     string            `pickle:"key"`
+	Numbers *pickleproto.List `pickle:"numbers"`
+}
 
 // incremented is [x + 1 for x in numbers].
 func incremented(numbers any) (*pickleproto.List, error) {

@@ -93,7 +93,10 @@ func (k *kept) encodeOpts(opts []pickleproto.Option) []pickleproto.Option {
 // append appends an answer's pickle.
 func (c *conn) append(buf []byte, v any, protocol int) ([]byte, error) {
 	s := c.srv
-	if c.kept == nil {
+	switch {
+	case c.kept == nil && s.native:
+		return s.encode[protocol].AppendMarshal(buf, v)
+	case c.kept == nil:
 		return s.codec.Append(buf, v, s.opts[protocol]...)
 	}
 	return pickleproto.Native.Append(buf, v, c.kept.encodeOpts(s.opts[protocol])...)

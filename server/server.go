@@ -80,9 +80,11 @@ type Server struct {
 	codec  pickleproto.Codec
 	native bool
 	log    *slog.Logger
-	opts   [pickleproto.HighestProtocol + 1][]pickleproto.Option // of encoding, by protocol
-	writes [pickleproto.HighestProtocol + 1]int                  // the protocol really written
-	dopts  []pickleproto.Option                                  // of decoding
+	opts   [pickleproto.HighestProtocol + 1][]pickleproto.Option  // of encoding, by protocol
+	writes [pickleproto.HighestProtocol + 1]int                   // the protocol really written
+	dopts  []pickleproto.Option                                   // of decoding
+	encode [pickleproto.HighestProtocol + 1]*pickleproto.Prepared // the same, worked out
+	decode *pickleproto.Prepared
 	count  atomic.Int64
 
 	mu        sync.Mutex // guards what follows
@@ -126,8 +128,10 @@ func (s *Server) init() {
 			s.log = slog.Default()
 		}
 		s.dopts = append([]pickleproto.Option{pickleproto.WithLimits(s.Limits), pickleproto.WithBudget(s.Budget)}, s.Options...)
+		s.decode = pickleproto.Prepare(s.dopts...)
 		for p := range s.opts {
 			s.opts[p] = append([]pickleproto.Option{pickleproto.WithProtocol(p), pickleproto.WithLimits(s.Limits), pickleproto.WithBudget(s.Budget)}, s.Options...)
+			s.encode[p] = pickleproto.Prepare(s.opts[p]...)
 			s.writes[p] = p
 			// Options may say another protocol; an empty tuple shows it from 1 up.
 			if b, err := pickleproto.Marshal(pickleproto.Tuple{}, s.opts[p]...); err == nil {
