@@ -165,6 +165,36 @@ def test_the_go_client_of_the_readme(programs, build, tmp_path):
     assert script2.wait() == 0, script2.stderr
 
 
+def python_example(word):
+    found = [b for b in blocks("python") if word in b]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_the_manager_of_the_readme(programs, build, python, tmp_path):
+    program = build(example("managers.Manager").replace('"localhost:50000"', '"127.0.0.1:0"').replace(
+        "	log.Fatal(m.Serve", "	println(ln.Addr().String())\n	log.Fatal(m.Serve"))
+    server = programs.start([program])
+    port = int(server.wait_for(r"^127\.0\.0\.1:(\d+)$").group(1))
+    script = tmp_path / "caller.py"
+    script.write_text(python_example("M.register").replace("('localhost', 50000)", "('127.0.0.1', %d)" % port))
+    done = programs.run([python.executable, str(script)])
+    assert (done.code, done.stdout) == (0, "42\n{'any': 'thing'}\nadd() argument 'a' must be int, not str\n"), done.stderr
+
+
+def test_the_logger_of_the_readme(programs, python, tmp_path):
+    command = [b for b in blocks("sh") if "-handler logging" in b]
+    assert len(command) == 1
+    words = command[0].split()[1:]
+    words[words.index("localhost:9020")] = "127.0.0.1:0"
+    server = programs.start([harness.binary("pickle-server")] + words)
+    port = int(server.wait_for(r'"addr":"\S*:(\d+)"').group(1))
+    script = tmp_path / "logs.py"
+    script.write_text(python_example("SocketHandler").replace("('localhost', 9020)", "('127.0.0.1', %d)" % port))
+    assert programs.run([python.executable, str(script)]).code == 0
+    server.wait_for(r'"msg":"/var is full","logger":"backup",.*"extra":{"free":0}', "stdout")
+
+
 def test_every_convention_of_the_readme(programs, tmp_path):
     key = tmp_path / "key"
     key.write_bytes(b"secret")
