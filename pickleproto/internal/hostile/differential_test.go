@@ -146,7 +146,7 @@ func (d *outcome) pythonRefuses(texts ...string) bool {
 
 // differences are all kinds that there are: the reviewed list. The first that fits is counted.
 var differences = []difference{
-	{"frames", "this codec refuses frames that nest, overlap, cut through an argument or reach beyond STOP, as CPython does from 3.13.4 on",
+	{"frames", "this codec refuses frames that nest, overlap, cut through an argument or reach beyond STOP, as later CPythons do (3.13.15, 3.14.7)",
 		func(d *outcome) bool {
 			return d.goRefuses("frame within a frame", "straddles", "frame extends beyond STOP", "before end of frame")
 		}},
