@@ -53,7 +53,7 @@ func withClass(name string, v any, f form) Option {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if err == nil && (t == nil || (t.Kind() == reflect.Struct) == (f == formEnum)) {
+	if err == nil && (t == nil || (t.Kind() == reflect.Struct) == (f == formEnum) || f == formEnum && !t.Comparable()) {
 		err = fmt.Errorf("pickle: Go %v cannot be registered as %s", reflect.TypeOf(v), name)
 	}
 	return func(c *config) {

@@ -181,6 +181,9 @@ func (e *encoder) modelKey(v reflect.Value) (any, error) {
 	if modelTypes[t] {
 		return v.Interface(), nil
 	}
+	if n, ok := v.Interface().(*big.Int); ok && n != nil {
+		return normalInt(n), nil
+	}
 	if tag, ok := e.c.binding.byType[t]; ok {
 		return e.taggedOf(savePlanOf(t), v, tag)
 	}

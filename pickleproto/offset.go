@@ -360,20 +360,8 @@ func (w *shadowWalk) isKey(n uint32, key any) bool {
 		case wire.OpInt:
 			return string(arg) == strconv.FormatInt(key, 10)
 		case wire.OpLong1:
-			return len(arg) <= 8 && smallLong(arg) == key
+			return len(arg) <= 8 && decodeLong64(arg) == key
 		}
 	}
 	return false
-}
-
-// smallLong reads the two's complement of at most eight bytes.
-func smallLong(b []byte) int64 {
-	var n uint64
-	for i, x := range b {
-		n |= uint64(x) << (8 * i)
-	}
-	if k := len(b); k > 0 && k < 8 && b[k-1] >= 0x80 {
-		n |= ^uint64(0) << (8 * k)
-	}
-	return int64(n)
 }

@@ -407,7 +407,7 @@ func (r *reader) integer() (n int64, ok bool) {
 		}
 		k := 2 + int(d[1])
 		r.pos += k
-		return smallLong(d[2:k]), true
+		return decodeLong64(d[2:k]), true
 	}
 	return 0, false
 }

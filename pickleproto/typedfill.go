@@ -258,9 +258,11 @@ func fillAny(r *reader, v place) bool {
 		r.floats = append(r.floats, f)
 		*at[any](v) = boxFloat(&r.floats[len(r.floats)-1])
 		return true
-	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt:
-		// LONG1 of few bytes may be a Long to the model.
+	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1:
 		n, ok := r.integer()
+		if op == wire.OpLong1 && n == int64(int32(n)) {
+			return false // a Long, to the model
+		}
 		if ok && uint64(n) < uint64(len(smallInts)) {
 			*at[any](v) = smallInts[n]
 			return true
