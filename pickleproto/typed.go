@@ -426,18 +426,6 @@ func (r *reader) float() (f float64, ok bool) {
 	return float64(n), ok && -1<<53 <= n && n <= 1<<53
 }
 
-func (r *reader) boolean() (b, ok bool) {
-	switch r.peek() {
-	case wire.OpNewTrue:
-		r.pos++
-		return true, true
-	case wire.OpNewFalse:
-		r.pos++
-		return false, true
-	}
-	return false, false
-}
-
 // none takes None.
 func (r *reader) none() bool {
 	if r.peek() != wire.OpNone {

@@ -1397,7 +1397,11 @@ func (r *reader) skipDict() bool {
 		case wire.OpEmptyList, wire.OpEmptyDict: // no keys
 			return false
 		}
-		return r.skip() && r.skip()
+		key, value := r.skip(), false
+		if key {
+			value = r.skip()
+		}
+		return value
 	}
 	if !r.beginContainer() {
 		return false

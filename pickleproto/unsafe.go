@@ -39,9 +39,7 @@ var (
 	typBool      = typeWord(false)
 	typList      = typeWord((*List)(nil))
 	typDict      = typeWord((*Dict)(nil))
-	typSet       = typeWord((*Set)(nil))
 	typFrozenSet = typeWord((*FrozenSet)(nil))
-	typObject    = typeWord((*Object)(nil))
 	typGlobal    = typeWord(Global{})
 )
 

@@ -15,7 +15,6 @@ type object struct {
 	goValue any
 	target  target
 	cfg     *registerConfig
-	reg     *registration // whose shared value it is; nil if it is none
 
 	// Guarded by table.mu:
 	refs    int       // of clients

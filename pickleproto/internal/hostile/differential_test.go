@@ -28,7 +28,6 @@ type oracle struct {
 	python string
 	cmd    *exec.Cmd
 	in     io.WriteCloser
-	out    *bufio.Reader
 	lines  chan string
 }
 
@@ -108,16 +107,15 @@ type difference struct {
 
 // outcome is what both made of one pickle.
 type outcome struct {
-	pickle  []byte
-	err     error  // this codec's
-	dump    string // this codec's, if err is nil
-	repr    string
-	plain   bool
-	python  string // ok, no, died, hung
-	exc     string // Python's exception
-	text    string // and its text; or its dump
-	pyRepr  string
-	pyPlain bool
+	pickle []byte
+	err    error  // this codec's
+	dump   string // this codec's, if err is nil
+	repr   string
+	plain  bool
+	python string // ok, no, died, hung
+	exc    string // Python's exception
+	text   string // and its text; or its dump
+	pyRepr string
 }
 
 func (d *outcome) goRefuses(texts ...string) bool {
