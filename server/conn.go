@@ -180,6 +180,12 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	if err == nil {
 		buf, err = c.append(buf, v, m.Protocol)
 	}
+	if n := int64(cap(buf)); err == nil && n > keepBuffer {
+		// A peer that reads slowly keeps it for as long as WriteTimeout allows.
+		if err = charge(s.Budget, n); err == nil {
+			defer s.Budget.Release(n)
+		}
+	}
 	if err != nil {
 		bad := isBadMessage(err) && err == c.req.decodeErr
 		if bad || s.CloseOnError {
@@ -209,6 +215,14 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	c.answered.Store(true)
 	c.trace(Event{Kind: Answered, Bytes: len(buf) - head, Protocol: s.writes[m.Protocol], Err: err})
 	return more
+}
+
+// charge takes n bytes from a budget.
+func charge(b *pickleproto.Budget, n int64) error {
+	if b.Acquire(n) {
+		return nil
+	}
+	return &pickleproto.LimitError{Limit: "memory budget", Value: uint64(b.Used() + n), Max: uint64(b.Max()), Offset: -1}
 }
 
 func putBuffer(b *[]byte) {

@@ -51,10 +51,8 @@ func (k *kept) charge(n int64) error {
 	if k.total += n; most > 0 && k.total > most {
 		return &pickleproto.LimitError{Limit: "kept messages", Value: uint64(k.total), Max: uint64(most), Offset: -1}
 	}
-	if !k.srv.Budget.Acquire(n * keptPerByte) {
-		return &pickleproto.LimitError{
-			Limit: "memory budget", Value: uint64(k.srv.Budget.Used() + n*keptPerByte), Max: uint64(k.srv.Budget.Max()), Offset: -1,
-		}
+	if err := charge(k.srv.Budget, n*keptPerByte); err != nil {
+		return err
 	}
 	k.charged += n * keptPerByte
 	return nil

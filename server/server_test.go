@@ -507,6 +507,29 @@ func TestKeptMemoIsBounded(t *testing.T) {
 	assert.Eventually(t, func() bool { return budget.Used() == 0 }, 5*time.Second, time.Millisecond)
 }
 
+// The budget is for all messages together, also for answers that are on their way to peers that do
+// not read them.
+func TestBudget(t *testing.T) {
+	budget := pickleproto.NewBudget(64 << 20)
+	r := start(t, &server.Server{Handler: server.HandlerFunc(func(context.Context, *server.Request) (any, error) {
+		return pickleproto.Bytes(make([]byte, 8<<20)), nil
+	}), Budget: budget, WriteTimeout: 500 * time.Millisecond})
+	const peers = 12
+	for range peers {
+		slow := r.dial()
+		require.NoError(t, slow.SetReadBuffer(4096))
+		_, err := slow.Write([]byte("N."))
+		require.NoError(t, err)
+	}
+	assert.Eventually(t, func() bool {
+		log := r.log.String()
+		return strings.Count(log, "memory budget")+strings.Count(log, "the peer to read") == peers
+	}, 20*time.Second, 10*time.Millisecond, "each is refused or cut off")
+	assert.Contains(t, r.log.String(), "memory budget")
+	assert.Zero(t, budget.Used())
+	assert.Greater(t, len(r.ask("N.")), 8<<20)
+}
+
 func TestTrace(t *testing.T) {
 	var mu sync.Mutex
 	var kinds []server.EventKind
