@@ -281,3 +281,18 @@ func TestHostileRequests(t *testing.T) {
 	require.Equal(t, "#RETURN", kind)
 	require.LessOrEqual(t, v, int64(2))
 }
+
+func Example() {
+	m := &managers.Manager{Auth: transport.Auth{Key: []byte("k")}}
+	if err := m.Register("calc", calc{}); err != nil {
+		panic(err)
+	}
+	ln, err := net.Listen("tcp", "localhost:50000")
+	if err != nil {
+		panic(err)
+	}
+	// In Python: M.register('calc'); m = M(('localhost', 50000), b'k'); m.connect(); m.calc().add(2, b=40)
+	if err := m.Serve(context.Background(), ln); err != nil {
+		panic(err)
+	}
+}
