@@ -127,6 +127,16 @@ func (e *encoder) checkLength() {
 	}
 }
 
+// foresee checks that n bytes more are allowed, before they are written.
+func (e *encoder) foresee(n int) {
+	if n > e.most-len(e.buf) {
+		panic(bail{&LimitError{Limit: "message", Value: uint64(len(e.buf) - e.base + n), Max: uint64(e.most - e.base), Offset: -1}})
+	}
+	if e.c.budget != nil {
+		e.account(len(e.buf) - e.base + n)
+	}
+}
+
 // account takes what has been written from the shared budget.
 func (e *encoder) account(n int) {
 	if more := int64(n) - e.taken; more > 0 {
@@ -233,6 +243,9 @@ func (e *encoder) reserve(n int) {
 
 // write appends an opcode with its header and a payload; a large one goes outside of any frame.
 func (e *encoder) write(header []byte, payload string) {
+	if len(payload) >= frameSizeTarget {
+		e.foresee(len(payload))
+	}
 	e.reserve(len(payload))
 	if len(payload) >= frameSizeTarget && e.proto >= 4 {
 		e.commitFrame()
