@@ -11,7 +11,7 @@ FUZZTIME ?= 10s
 # The race detector needs cgo, and so a C compiler.
 CC_FOUND = $(shell command -v $$($(GO) env CC | cut -d' ' -f1) 2>/dev/null)
 
-.PHONY: help server client demo test check bench fuzz fmt lint corpus readme clean
+.PHONY: help server client demo test check bench fuzz cover fmt lint corpus readme clean
 .PHONY: go-fmt go-vet go-test go-thorough py-test py-check vuln bench-once
 
 help: ## lists the targets
@@ -109,6 +109,10 @@ fuzz: ## runs each fuzz target for FUZZTIME (10s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package || exit 1; \
 		done; \
 	done
+
+cover: ## shows the statement coverage of pickleproto and its transports, the least covered function first
+	@$(GO) test -short -coverprofile=.cover.out -coverpkg=./pickleproto,./pickleproto/transport ./... > .cover.log 2>&1 || { cat .cover.log; exit 1; }
+	@$(GO) tool cover -func=.cover.out | grep -v '100.0%' | awk '{ print $$NF, $$1, $$2 }' | sort -n
 
 corpus: .venv/made .venv-payloads/made ## writes the golden corpus anew, with every CPython found
 	.venv/bin/python pytests/make_corpus.py
