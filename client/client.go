@@ -60,8 +60,8 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 		c.network, c.addr = "unix", addr[5:]
 	}
 	c.native = c.cfg.codec == pickleproto.Native
-	c.encode = append([]pickleproto.Option{pickleproto.WithLimits(c.cfg.limits)}, c.cfg.pickle...)
-	c.decode = c.encode
+	c.encode = c.cfg.pickle
+	c.decode = append([]pickleproto.Option{pickleproto.WithLimits(c.cfg.limits)}, c.cfg.pickle...)
 	l, err := c.acquire(ctx, false)
 	if err != nil {
 		return nil, err
