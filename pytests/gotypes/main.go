@@ -149,6 +149,7 @@ var rows = map[string]server.Handler{
 	"range":           row(plain[pickleproto.Range]),
 	"slice":           row(plain[pickleproto.Slice]),
 	"array":           row(func(v *pickleproto.Array) string { return fmt.Sprintf("%c%v", v.Typecode, v.Data) }),
+	"Path":            row(plain[pickleproto.Path]),
 	"path":            row(plain[pickleproto.PurePath]),
 	"Windows path":    row(plain[pickleproto.PureWindowsPath]),
 	"IPv4Address":     row(func(v netip.Addr) string { return v.String() }),
@@ -157,8 +158,12 @@ var rows = map[string]server.Handler{
 	"exception": row(func(v *pickleproto.Exception) string {
 		return strings.Join(append([]string{v.Error()}, v.Notes()...), "; ")
 	}),
-	"error":    row(func(v error) string { return v.Error() }),
-	"Ellipsis": row(func(v pickleproto.Global) string { return v.Name }),
+	"str of Python 2":    row(python[pickleproto.ByteString]),
+	"persistent id":      row(func(v *pickleproto.PersistentID) string { return fmt.Sprint(v.ID) }),
+	"extension code":     row(plain[pickleproto.Extension]),
+	"out-of-band buffer": row(func(v *pickleproto.Buffer) string { return fmt.Sprint(v.Index, " ", v.ReadOnly) }),
+	"error":              row(func(v error) string { return v.Error() }),
+	"Ellipsis":           row(func(v pickleproto.Global) string { return v.Name }),
 }
 
 // byRow hands a request to the handler of its row.

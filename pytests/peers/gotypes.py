@@ -13,10 +13,12 @@ import datetime
 import decimal
 import fractions
 import json
+import os
 import pickle
 import socket
 import sys
 import uuid
+from io import BytesIO
 
 import models
 
@@ -68,10 +70,15 @@ ROWS = {
     "exception": (ValueError(u"no", 5), "ValueError: ('no', 5)"),
     "error": (KeyError(u"numbers"), "KeyError: 'numbers'"),
     "inert": (models.User(u"Ada", 36, [u"x"]), None),
+    "persistent id": (models.Persistent(u"id 5"), "id 5"),
+    "extension code": (models.Extended, "4660"),
 }
 SINCE = {}  # the lowest protocol of a row, where that is not 0
+SINCE["extension code"] = 2
 SINCE["slots"] = 2
 ROWS["slots"] = (models.Slotted(1, 2), "{_:{} X:1 Y:2}")
+if not PY3:
+    ROWS["str of Python 2"] = (b"h\xff", "'h\\xff'")
 if PY3:
     import ipaddress
     import pathlib
@@ -89,6 +96,8 @@ if PY3:
         "SimpleNamespace": (types.SimpleNamespace(a=1), "{'a': 1}"),
         "range": (range(1, 10, 2), "{Start:1 Stop:10 Step:2}"),
         "path": (pathlib.PurePosixPath("/a/b"), "/a/b"),
+        "Path": (pathlib.PosixPath("/a/b") if os.name == "posix" else pathlib.WindowsPath("C:\\a"),
+                 "/a/b" if os.name == "posix" else "C:\\a"),
         "Windows path": (pathlib.PureWindowsPath("C:\\a"), "C:\\a"),
         "IPv4Address": (ipaddress.ip_address("10.0.0.1"), "10.0.0.1"),
         "IPv6Network": (ipaddress.ip_network("2001:db8::/32"), "2001:db8::/32"),
@@ -98,6 +107,9 @@ if PY3:
         "fold": (datetime.datetime(2024, 10, 27, 2, 30, fold=1), "2024-10-27 02:30:00 1"),
     })
     SINCE["fold"] = 4
+    if hasattr(pickle, "PickleBuffer"):
+        ROWS["out-of-band buffer"] = (bytearray(b"outside"), "0 false")
+        SINCE["out-of-band buffer"] = 5
     if hasattr(models, "Record"):
         ROWS["dataclass"] = (models.Record("Ada", 2.5), "{Name:Ada Score:2.5}")
     try:
@@ -137,12 +149,36 @@ def same(x, y):
     return x == y
 
 
-def receive(conn):
+class Pickler(pickle.Pickler):
+    def persistent_id(self, x):
+        return x.name if isinstance(x, models.Persistent) else None
+
+
+class Unpickler(pickle.Unpickler):
+    def persistent_load(self, name):
+        return models.Persistent(name)
+
+
+def dumps(row, sent, protocol):
+    if row == "out-of-band buffer":
+        return pickle.dumps((row, pickle.PickleBuffer(sent)), protocol, buffer_callback=lambda buffer: False)
+    out = BytesIO()
+    Pickler(out, protocol).dump((row, sent))
+    return out.getvalue()
+
+
+def loads(row, sent, data):
+    if row == "out-of-band buffer":
+        return pickle.loads(data, buffers=[sent])
+    return Unpickler(BytesIO(data)).load()
+
+
+def receive(conn, row, sent):
     data = b""
     while True:
         data += conn.recv(65536)
         try:
-            return pickle.loads(data)
+            return loads(row, sent, data)
         except (EOFError, pickle.UnpicklingError, IndexError):
             if len(data) > 1 << 20:
                 raise
@@ -155,8 +191,8 @@ def main():
             if protocol < SINCE.get(row, 0):
                 continue
             wrong = ""
-            conn.sendall(pickle.dumps((row, sent), protocol))
-            got = receive(conn)
+            conn.sendall(dumps(row, sent, protocol))
+            got = receive(conn, row, sent)
             if not isinstance(got, dict):
                 wrong = "answered %r" % (got,)
             elif arrives is not None and got["arrived"] != arrives:

@@ -5,6 +5,11 @@ Runs on Python 2.7 and 3.6 or later.
 
 import collections
 
+try:
+    import copyreg
+except ImportError:
+    import copy_reg as copyreg
+
 
 class User(object):
     def __init__(self, name, age, tags):
@@ -45,3 +50,20 @@ else:
 
     class Level(enum.Enum):
         LOW = "low"
+
+
+class Persistent(object):
+    """What the picklers of the tests leave to the reader, by its name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __eq__(self, other):
+        return isinstance(other, Persistent) and self.name == other.name
+
+
+class Extended(object):
+    """A class that is pickled as an extension code."""
+
+
+copyreg.add_extension("models", "Extended", 0x1234)
