@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -104,10 +105,11 @@ func (b *bench) echoAllocations() (float64, error) {
 type size struct {
 	bytes          int
 	decode, encode float64 // nanoseconds a byte
+	loads, dumps   float64 // CPython's
 }
 
 // sizes measures records in messages of 1 to most million bytes.
-func sizes(most int, progress io.Writer) ([]size, error) {
+func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	unlimited := pickleproto.WithLimits(pickleproto.Limits{Message: -1, Memory: -1, Work: -1})
 	var all []size
@@ -117,6 +119,17 @@ func sizes(most int, progress io.Writer) ([]size, error) {
 			return nil, err
 		}
 		s := size{bytes: len(message), decode: math.Inf(1), encode: math.Inf(1)}
+		file := filepath.Join(b.dir, "growing.pickle")
+		if err := os.WriteFile(file, message, 0o600); err != nil {
+			return nil, err
+		}
+		for what, ns := range map[string]*float64{"loads": &s.loads, "dumps": &s.dumps} {
+			one, _, err := b.python.round(what, file, 4, 0.5)
+			if err != nil {
+				return nil, err
+			}
+			*ns = one / float64(len(message))
+		}
 		for range 3 {
 			var v any
 			ns, err := perByte(message, func() error { return pickleproto.Unmarshal(message, &v, unlimited) })
@@ -179,25 +192,33 @@ func (b *bench) reportCosts(w io.Writer, most int, progress io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nThe echo of the seed's dict makes %.0f allocations: %s (≤ %d).\n", n, pass(goalEchoAllocations/max(n, 1), 1), goalEchoAllocations)
-	steps, err := sizes(most, progress)
+	steps, err := b.sizes(most, progress)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "\n### Growing messages: records, nanoseconds a byte\n\n")
 	head := []string{""}
 	decode, encode := []string{"Unmarshal into any"}, []string{"Marshal"}
+	loads, dumps := []string{"CPython's loads"}, []string{"CPython's dumps"}
 	for _, s := range steps {
 		head = append(head, fmt.Sprintf("%.0f MB", float64(s.bytes)/1e6))
 		decode = append(decode, ratio(s.decode))
 		encode = append(encode, ratio(s.encode))
+		loads = append(loads, ratio(s.loads))
+		dumps = append(dumps, ratio(s.dumps))
 	}
 	last := steps[len(steps)-1]
 	grown := func(from, to float64) string {
-		return fmt.Sprintf("%+.0f %%: %s (< %+.0f %%)", (to/from-1)*100, pass(goalGrowth, to/from-1), goalGrowth*100)
+		return fmt.Sprintf("%+.0f %%", (to/from-1)*100)
+	}
+	goal := func(from, to float64) string {
+		return fmt.Sprintf("%s: %s (< %+.0f %%)", grown(from, to), pass(goalGrowth, to/from-1), goalGrowth*100)
 	}
 	row(w, append(head, "growth")...)
 	row(w, strings.Split(strings.Repeat("---,", len(head))+"---", ",")...)
-	row(w, append(decode, grown(steps[0].decode, last.decode))...)
-	row(w, append(encode, grown(steps[0].encode, last.encode))...)
+	row(w, append(decode, goal(steps[0].decode, last.decode))...)
+	row(w, append(encode, goal(steps[0].encode, last.encode))...)
+	row(w, append(loads, grown(steps[0].loads, last.loads))...)
+	row(w, append(dumps, grown(steps[0].dumps, last.dumps))...)
 	return nil
 }
