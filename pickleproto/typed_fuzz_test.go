@@ -42,7 +42,7 @@ func FuzzUnmarshalTyped(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		if len(data) < 4096 {
+		if len(data) < 700 && (fields[1] == "2" || fields[1] == "4") {
 			f.Add(data)
 		}
 	}
@@ -58,31 +58,38 @@ func FuzzUnmarshalTyped(f *testing.F) {
 	}
 	f.Add([]byte("\x80\x04](\x8f(K\x01K\x02\x90(K\x01G\x3f\xf0\x00\x00\x00\x00\x00\x00\x91\x8f(\x8c\x01a\x8c\x01a\x90e."))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, opts := range [][]Option{nil, {WithDisallowUnknownFields(), WithRequireFields()}} {
-			for _, typ := range fuzzTargets {
-				c := newConfig(opts)
-				fast := reflect.New(typ).Elem()
-				n, ok := unmarshalFast(data, fast, planOf(typ), &c, false)
-				if !ok {
-					if !fast.IsZero() {
-						t.Errorf("%v: the target is not what it was", typ)
-					}
-					continue
+		var opts []Option
+		if len(data)%2 == 0 {
+			opts = []Option{WithDisallowUnknownFields(), WithRequireFields()}
+		}
+		var x any
+		used, decoded := 0, false
+		c := newConfig(opts)
+		for _, typ := range fuzzTargets {
+			fast := reflect.New(typ).Elem()
+			n, ok := unmarshalFast(data, fast, planOf(typ), &c, false)
+			if !ok {
+				if !fast.IsZero() {
+					t.Errorf("%v: the target is not what it was", typ)
 				}
-				x, used, err := decode(data, &c)
-				if err != nil {
+				continue
+			}
+			if !decoded {
+				var err error
+				if x, used, err = decode(data, &c); err != nil {
 					t.Fatalf("%v: fast %v, machine: %v", typ, fast, err)
 				}
-				slow := reflect.New(typ).Elem()
-				if err := bindInto(slow, x, planOf(typ), data, &c); err != nil {
-					t.Fatalf("%v: fast %v, binder: %v", typ, fast, err)
-				}
-				if n != used {
-					t.Fatalf("%v: fast ends at %d, machine at %d", typ, n, used)
-				}
-				if a, b := fmt.Sprintf("%#v", fast), fmt.Sprintf("%#v", slow); a != b && !reflect.DeepEqual(fast.Interface(), slow.Interface()) {
-					t.Fatalf("%v: fast %v, binder %v", typ, fast, slow)
-				}
+				decoded = true
+			}
+			slow := reflect.New(typ).Elem()
+			if err := bindInto(slow, x, planOf(typ), data, &c); err != nil {
+				t.Fatalf("%v: fast %v, binder: %v", typ, fast, err)
+			}
+			if n != used {
+				t.Fatalf("%v: fast ends at %d, machine at %d", typ, n, used)
+			}
+			if !reflect.DeepEqual(fast.Interface(), slow.Interface()) && fmt.Sprintf("%#v", fast) != fmt.Sprintf("%#v", slow) { // NaN
+				t.Fatalf("%v: fast %v, binder %v", typ, fast, slow)
 			}
 		}
 		var v user
