@@ -38,8 +38,8 @@ def manager(programs, go_manager):
     return start
 
 
-def ok(programs, python, server, case):
-    done = programs.run([python.executable, CLIENT, server.port, case])
+def ok(programs, python, server, case, path=None):
+    done = programs.run([python.executable, CLIENT, path or server.port, case])
     assert (done.code, done.stdout) == (0, "ok\n"), done.stderr + server.stderr
 
 
@@ -48,6 +48,13 @@ def test_python_calls_go(programs, manager, python, case):
     server = manager()
     ok(programs, python, server, case)
     ok(programs, python, server, "calls")  # the server lives on
+
+
+def test_unix_socket(programs, manager, python, tmp_path):
+    path = str(tmp_path / "manager")
+    server = manager(path)
+    for case in ("calls", "objects"):
+        ok(programs, python, server, case, path)
 
 
 def test_all_at_once(programs, manager, request):

@@ -1,8 +1,8 @@
 """Calls a Go manager with what the standard library has.
 
-    python manager_client.py PORT CASE
+    python manager_client.py ADDRESS CASE
 
-CASE is one of the functions below; each ends with an exception if something is not as
+ADDRESS is a port, or the path of a Unix socket. CASE is one of the functions below; each ends with an exception if something is not as
 Python's own manager would have it. Runs on Python 2.7 and 3.
 """
 
@@ -16,7 +16,7 @@ import threading
 import time
 from multiprocessing.managers import BaseManager, RemoteError
 
-PORT = int(sys.argv[1])
+ADDRESS = ('127.0.0.1', int(sys.argv[1])) if sys.argv[1].isdigit() else sys.argv[1]
 KEY = b'k'
 PY2 = sys.version_info[0] == 2
 
@@ -33,7 +33,7 @@ multiprocessing.current_process().authkey = KEY
 
 
 def connect():
-    m = Manager(address=('127.0.0.1', PORT), authkey=KEY)
+    m = Manager(address=ADDRESS, authkey=KEY)
     m.connect()
     return m
 
@@ -66,6 +66,7 @@ def calls():
     equal(c.div_mod(7, 2), (3, 1))
     equal(c.div_mod(b=2, a=7), (3, 1))
     equal(c.nothing(), None)
+    equal(c.print_([1]), '[1]')
     equal(c.__add__('x', 'y'), 'x/y')
     for value in (None, True, -1, 2 ** 70, 1.5, u'\u00e9', b'bytes', [1, [2]], (1, (2,)), {'a': {1: 2}}, {3, 4},
                   frozenset([5]), bytearray(b'x'), 1j, slice(1, 2) if not PY2 else None):
@@ -202,8 +203,8 @@ def kept_orphan():
 
 
 def shutdown():
-    conn = BaseManager(address=('127.0.0.1', PORT), authkey=KEY)
-    client = conn._Client(('127.0.0.1', PORT), authkey=KEY)
+    conn = BaseManager(address=ADDRESS, authkey=KEY)
+    client = conn._Client(ADDRESS, authkey=KEY)
     client.send((None, 'shutdown', (), {}))
     equal(client.recv(), ('#RETURN', None))
 
@@ -213,13 +214,13 @@ def bad_requests():
     for request in (None, 1, (), (1, 2, 3), (None, 'nope', (), {}), (None, '__init__', (), {}), (None, 'create', (), {}),
                     (None, 'create', ('nope',), {}), (None, 'incref', (), {}), (None, 'decref', ('nope',), {}),
                     (None, 'get_methods', ('x',), {}), (None, 'dummy', 3, 4), (None, 5, (), {}), ('x', 'dummy', (), None)):
-        conn = m._Client(('127.0.0.1', PORT), authkey=KEY)
+        conn = m._Client(ADDRESS, authkey=KEY)
         conn.send(request)
         kind, text = conn.recv()
         equal(kind, '#TRACEBACK')
         assert type(text) is str, text
         conn.close()
-    conn = m._Client(('127.0.0.1', PORT), authkey=KEY)
+    conn = m._Client(ADDRESS, authkey=KEY)
     conn.send((None, 'accept_connection', ('x',), {}))
     equal(conn.recv(), ('#RETURN', None))
     for request in (None, (1, 2, 3), ('nope', 'add', (), {}), (['x'], 'add', (), {})):

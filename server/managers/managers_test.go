@@ -151,6 +151,8 @@ func TestRegister(t *testing.T) {
 	require.ErrorContains(t, m.Register("x", func() {}), "must return one value")
 	require.ErrorContains(t, m.Register("x", calc{}, managers.WithName("Nope", "y")), "no exported method Nope")
 	require.ErrorContains(t, m.Register("x", calc{}, managers.WithName("Add", "sum")), "two methods")
+	require.ErrorContains(t, m.Register("x", calc{}, managers.WithName("Add", "a b")), "cannot be the name")
+	require.ErrorContains(t, m.Register("x", calc{}, managers.WithName("Add", "print")), "cannot be the name")
 	require.ErrorContains(t, m.Register("x", calc{}, managers.WithParams("Sum", "a", "b")), "1 parameters, not the 2")
 	require.ErrorContains(t, m.Serve(context.Background(), nil), "authkey")
 	_, err := m.Share("nope", calc{})

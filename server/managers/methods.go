@@ -21,7 +21,8 @@ type registerConfig struct {
 	returns map[string]string   // Python name of a method to the typeid of its result
 }
 
-// WithName gives the Go method another name than its own in snake_case. Python's special names
+// WithName gives the Go method another name than its own in snake_case, to which an underscore is
+// added where it would be one of Python's keywords: Print is print_. Python's special names
 // may be among them: WithName("Len", "__len__") makes len(proxy) work.
 func WithName(method, python string) RegisterOption {
 	return func(c *registerConfig) { put(&c.names, method, python) }
@@ -219,9 +220,15 @@ func reflected(v any, cfg *registerConfig, typeid string) (*reflectedValue, erro
 			continue
 		}
 		name, renamed := cfg.names[goName]
-		if !renamed {
-			if name = snakeCase(goName); isProtocolMethod(goName) {
-				continue
+		switch {
+		case renamed && (!isIdentifier(name) || isKeyword(name)):
+			return nil, fmt.Errorf("managers: %q cannot be the name of a method in Python", name)
+		case renamed:
+		case isProtocolMethod(goName):
+			continue
+		default:
+			if name = snakeCase(goName); isKeyword(name) {
+				name += "_"
 			}
 		}
 		m, err := methodOf(name, rv.Method(i).Interface(), cfg.params[goName])
@@ -236,6 +243,28 @@ func reflected(v any, cfg *registerConfig, typeid string) (*reflectedValue, erro
 	}
 	sort.Strings(r.names)
 	return r, nil
+}
+
+// isIdentifier tells what Python's client, which builds its methods as source text, takes as a
+// name: ASCII, as Python 2 wants it.
+func isIdentifier(name string) bool {
+	for i, r := range name {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// isKeyword tells the keywords of Python 2 and 3, which no method can have as its name.
+func isKeyword(name string) bool {
+	switch name {
+	case "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else",
+		"except", "exec", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal",
+		"not", "or", "pass", "print", "raise", "return", "try", "while", "with", "yield", "None", "True", "False":
+		return true
+	}
+	return false
 }
 
 // isProtocolMethod tells methods that serve the conversion of a value, and not its callers.

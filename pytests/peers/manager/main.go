@@ -1,5 +1,6 @@
 // Command manager is a Go manager for the tests, with objects of every kind that they call. It
-// prints "listening PORT" and serves until it is killed. Its authkey is "k".
+// prints "listening PORT" and serves until it is killed. Its authkey is "k". An argument is the path
+// of a Unix socket, or an OrphanTimeout.
 package main
 
 import (
@@ -66,6 +67,9 @@ func (*Calc) Sum(numbers []int64) (sum int64) {
 func (*Calc) Anything(x any) any { return x }
 
 func (*Calc) Nothing() {}
+
+// Print has a name that Python 2 has no room for.
+func (*Calc) Print(x any) string { return pickleproto.Repr(x) }
 
 // Block waits until the client has gone. It prints "blocking".
 func (c *Calc) Block(ctx context.Context) error {
@@ -200,7 +204,10 @@ func shared(m *managers.Manager) {
 
 func main() {
 	m := &managers.Manager{Auth: transport.Auth{Key: []byte("k")}, OnShutdown: func() { os.Exit(7) }}
-	if len(os.Args) > 1 {
+	path := ""
+	if len(os.Args) > 1 && strings.HasPrefix(os.Args[1], "/") {
+		path = os.Args[1]
+	} else if len(os.Args) > 1 {
 		d, err := time.ParseDuration(os.Args[1])
 		must(err)
 		m.OrphanTimeout = d
@@ -216,6 +223,12 @@ func main() {
 	var err error
 	bank.shared, err = m.Share("account", &Account{owner: "everybody", balance: 100})
 	must(err)
+	if path != "" {
+		ln, err := net.Listen("unix", path)
+		must(err)
+		fmt.Println("listening 0")
+		must(m.Serve(context.Background(), ln))
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	fmt.Println("listening", ln.Addr().(*net.TCPAddr).Port)
