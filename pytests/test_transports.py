@@ -326,6 +326,16 @@ def test_tls_python_server(programs, python, certs, name):
     assert_answered(asked(programs, peer.address, name, *(certs.client() + two(python))), python)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_tls_go_to_go(programs, certs, keyfile, name):
+    """Python's multiprocessing knows no TLS; between two Go programs it is the same as the others."""
+    key = ["-authkey-file", keyfile] if name == "multiprocessing" else []
+    go = programs.go_server(*(flags(name) + key + certs.server(client_ca=True)))
+    assert_answered(asked(programs, go.port, name, *(key + certs.client("client"))))
+    done = asked(programs, go.port, name, *(key + certs.client()))
+    assert done.code in (3, 4), "no certificate: " + done.stderr
+
+
 def test_tls_client_certificates(programs, python, certs):
     go = programs.go_server("-transport", "u32be", *certs.server(client_ca=True))
     assert_ok(client(programs, python, "u32be", go.port, env=certs.env("client")))

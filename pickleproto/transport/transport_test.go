@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -160,6 +161,19 @@ func TestReceiveOfSmallOpcodesTakesFewReads(t *testing.T) {
 		require.NoError(t, err, "%s", tr)
 		assert.Equal(t, large, string(m.Data))
 		assert.Less(t, nc.reads, 30, "%s", tr)
+	}
+}
+
+// The cost is linear however the bytes drip in: none is looked at again with each read.
+func TestReceiveByteByByteIsLinear(t *testing.T) {
+	large := "(" + strings.Repeat("I1\n", 1<<17) + "V" + strings.Repeat("<", 1<<17) + "\nt."
+	for _, tr := range conventions(t) {
+		quick.Within(t, 3*time.Second, func() {
+			c := open(t, tr, &scripted{chunks: chunked(tr.wrap(large), 1)}, transport.Options{})
+			m, err := c.Receive()
+			require.NoError(t, err, "%s", tr)
+			require.True(t, large == string(m.Data), "%s", tr)
+		})
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/pythontest"
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 )
 
 func le(width int, n uint64) string {
@@ -98,6 +100,18 @@ func TestScannerFindsTheEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// No byte is looked at twice. A scanner that began anew with each read would take hours.
+func TestScannerCostIsLinear(t *testing.T) {
+	stream := []byte("(" + strings.Repeat("K\x01", 500_000) + "X" + le(4, 1<<20) + strings.Repeat(".", 1<<20) + "V" + strings.Repeat("x", 1<<20) + "\nt.")
+	quick.Within(t, time.Second, func() {
+		var s Scanner
+		n, done, err := scan(&s, stream, func() int { return 1 })
+		require.NoError(t, err)
+		require.True(t, done)
+		require.Equal(t, len(stream), n)
+	})
 }
 
 func TestScannerSeveralPicklesInASegment(t *testing.T) {
