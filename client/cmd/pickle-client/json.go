@@ -12,7 +12,7 @@ import (
 )
 
 // maxJSON bounds the text: a pickle of 300 bytes can hold one list 2**60 times.
-const maxJSON = 256 << 20
+const maxJSON = 64 << 20
 
 // maxJSONDepth bounds the nesting, within which a value that contains itself is found out.
 const maxJSONDepth = 10_000
