@@ -67,6 +67,8 @@ func (c *config) apply(opts []Option) {
 }
 
 // Limits bounds what one pickle may cost. Zero means the default, a negative value no limit.
+// Message, Depth, Memo, Digits (below protocol 2), IntSize, Name and Work (what it takes Python to
+// hash the keys) hold for what is written as well: nothing is sent that would not be read here.
 type Limits struct {
 	Message int64 // bytes of one pickle; default 64 MiB to read, 1 GiB to write
 	Depth   int64 // nesting, in the order in which the encoder first visits; default 10,000, never above 100,000

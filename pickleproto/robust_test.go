@@ -137,7 +137,7 @@ func TestBudgetsAreGivenBack(t *testing.T) {
 }
 
 // bad cannot be written.
-type bad struct{ c chan int }
+type bad struct{ C chan int }
 
 // failing marshals itself into an error.
 type failing struct{}
