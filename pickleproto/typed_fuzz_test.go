@@ -16,7 +16,7 @@ var fuzzTargets = []reflect.Type{
 	reflect.TypeFor[map[string]string](), reflect.TypeFor[map[int]any](), reflect.TypeFor[map[string][]int](),
 	reflect.TypeFor[user](), reflect.TypeFor[[]user](), reflect.TypeFor[[]*user](), reflect.TypeFor[map[string]*user](),
 	reflect.TypeFor[[][]int](), reflect.TypeFor[[2]float64](), reflect.TypeFor[[][2]any](), reflect.TypeFor[link](),
-	reflect.TypeFor[selfSlice](), reflect.TypeFor[map[int64]struct{}](), reflect.TypeFor[[]map[string]struct{}](),
+	reflect.TypeFor[[]pairTuple](), reflect.TypeFor[pairInts](), reflect.TypeFor[personTuple](), reflect.TypeFor[selfSlice](), reflect.TypeFor[map[int64]struct{}](), reflect.TypeFor[[]map[string]struct{}](),
 	reflect.TypeFor[[]payloadTuple](), reflect.TypeFor[[][]float64](), reflect.TypeFor[[][]string](),
 	reflect.TypeFor[struct {
 		A map[string]int
