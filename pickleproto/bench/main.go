@@ -114,7 +114,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		if err := build.Run(); err != nil {
 			return err
 		}
-		all, err := serve(ctx, python.Path, binary, s.rounds, 5*s.window, s.conns, stderr)
+		all, err := serve(ctx, python.Path, binary, s.rounds, 8*s.window, s.conns, stderr)
 		if err != nil {
 			return err
 		}

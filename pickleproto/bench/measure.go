@@ -234,7 +234,7 @@ func (b *bench) turn(c contender, p payload) (ns float64, err error) {
 }
 
 // warmUp is how long a contender runs at most before it is measured.
-const warmUp = 60 * time.Millisecond
+const warmUp = 400 * time.Millisecond
 
 // repeat calls, batch by batch, until the time is over or the collector has run so many times. It
 // returns the mean nanoseconds of a call.
