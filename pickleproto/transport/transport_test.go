@@ -166,9 +166,9 @@ func TestReceiveOfSmallOpcodesTakesFewReads(t *testing.T) {
 
 // The cost is linear however the bytes drip in: none is looked at again with each read.
 func TestReceiveByteByByteIsLinear(t *testing.T) {
-	large := "(" + strings.Repeat("I1\n", 1<<17) + "V" + strings.Repeat("<", 1<<17) + "\nt."
+	large := "(" + strings.Repeat("I1\n", 1<<15) + "V" + strings.Repeat("<", 1<<15) + "\nt."
 	for _, tr := range conventions(t) {
-		quick.Within(t, 3*time.Second, func() {
+		quick.Within(t, 500*time.Millisecond, func() {
 			c := open(t, tr, &scripted{chunks: chunked(tr.wrap(large), 1)}, transport.Options{})
 			m, err := c.Receive()
 			require.NoError(t, err, "%s", tr)
