@@ -61,6 +61,7 @@ func (m *Manager) serveConn(ctx context.Context, tc transport.Conn) error {
 	c.call.m, c.call.client = m, c
 	m.objects.connected(c.host)
 	defer func() { m.objects.disconnected(c.host, c.called) }()
+	defer c.unwatch()
 	msg, err := c.receive()
 	if err != nil {
 		return c.refused(msg, err)
@@ -123,6 +124,28 @@ func (c *client) watch(gone func()) {
 		}
 	}()
 }
+
+// unwatch waits at the end of the connection for a goroutine that still receives. The peer, which
+// has its answer, is given some time to close; closing first could cost it the answer.
+func (c *client) unwatch() {
+	c.mu.Lock()
+	pending := c.pending
+	c.mu.Unlock()
+	if pending == nil {
+		return
+	}
+	if c.tc.CloseWrite() == nil {
+		select {
+		case <-pending:
+			return
+		case <-time.After(unwatchTime):
+		}
+	}
+	c.tc.NetConn().Close()
+	<-pending
+}
+
+const unwatchTime = 2 * time.Second
 
 // callContext is the context of a call: it ends when the client goes away. As long as nobody asks
 // for that, which only those do who are about to wait, it costs nothing.

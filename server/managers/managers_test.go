@@ -227,6 +227,24 @@ func TestRequestWhileWaiting(t *testing.T) {
 	}
 }
 
+// A factory may wait for something; that its connection is watched meanwhile costs it nothing.
+func TestFactoryThatWaits(t *testing.T) {
+	m := &managers.Manager{}
+	require.NoError(t, m.Register("slow", func(ctx context.Context) (calc, error) {
+		select {
+		case <-ctx.Done():
+			return calc{}, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+			return calc{}, nil
+		}
+	}))
+	addr := start(t, m)
+	for range 3 {
+		create(t, addr, "slow")
+	}
+	require.Equal(t, int64(3), asked(t, addr, "number_of_objects"))
+}
+
 // Shutdown lets a call come to its end and does not wait for those who say nothing.
 func TestShutdown(t *testing.T) {
 	q := managers.NewQueue(0)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -213,6 +214,7 @@ func main() {
 		m.OrphanTimeout = d
 	}
 	slog.SetLogLoggerLevel(slog.LevelWarn)
+	debug.SetGCPercent(400) // as pickle-server does: the heap of such a program is small
 	bank := &Bank{m: m}
 	must(m.Register("calc", &Calc{gone: make(chan struct{}, 100)},
 		managers.WithName("Dir", "__add__"), managers.WithParams("Dir", "a", "b"), managers.WithParams("DivMod", "a", "b")))
