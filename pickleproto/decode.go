@@ -50,6 +50,7 @@ type machine struct {
 	names      nameSet   // module and attribute names of STACK_GLOBAL
 	globals    nameSet   // globals
 	chars      [4]uint64 // the strs of one character up to U+00FF that were written
+	moreChars  int       // how many of them were written again
 	tupleEnd   int       // where the latest TUPLE1 to TUPLE ended
 	bareAt     int       // 1 + where on the stack the latest GLOBAL lies, if it was not memoised
 	bareObject int       // 1 + where on the stack the latest bare getattr lies
@@ -134,7 +135,7 @@ func (m *machine) forget() {
 	m.lazy = m.lazy[:0]
 	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
 	m.sharing = false
-	m.bufferNext, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0
+	m.bufferNext, m.moreChars, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0, 0
 	m.chars = [4]uint64{}
 	m.names.forget()
 	m.globals.forget()

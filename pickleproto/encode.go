@@ -521,7 +521,7 @@ func strIdentity(s string) (address uintptr, tag uint32) {
 	switch {
 	case len(s) == 0:
 		return addressOf(&latin1[256]), tag
-	case address-stringAddress(secondChars) < uintptr(len(secondChars)):
+	case address-addressOf(&secondChars[0]) < uintptr(len(secondChars)):
 	case len(s) == 1:
 		return addressOf(&latin1[s[0]&0x7f]), memoTag(1, kindString)
 	case s[0]&0xfe == 0xc2:
@@ -530,22 +530,36 @@ func strIdentity(s string) (address uintptr, tag uint32) {
 	return address, tag
 }
 
-// secondChars holds the text of each character up to U+00FF. A str that lies in it is not the one
-// that CPython has of that character but another: see machine.char.
-var secondChars = func() string {
-	var b []byte
-	for c := range rune(256) {
-		b = utf8.AppendRune(b, c)
-	}
-	return string(b)
-}()
+// A str that lies in secondChars is not the one that CPython has of its character but another: see
+// machine.char. It holds copies of the text of all characters up to U+00FF, so that many others
+// can be told apart. A copy is written once, when it is first needed; until then its pages take no
+// memory.
+var (
+	secondChars [secondCopies * copySize]byte
+	secondReady [secondCopies]sync.Once
+)
 
-func secondChar(c byte, size int) string {
+const (
+	secondCopies = 40_000
+	copySize     = 128 + 2*128
+)
+
+// secondChar returns the text of c, of so many bytes, in the nth copy. When the copies are used up
+// it begins anew, and strs of one character that far apart are taken for one.
+func secondChar(c byte, size, n int) string {
+	n %= secondCopies
+	text := secondChars[n*copySize : (n+1)*copySize]
+	secondReady[n].Do(func() {
+		b := text[:0]
+		for c := range rune(256) {
+			b = utf8.AppendRune(b, c)
+		}
+	})
 	i := int(c)
 	if size == 2 {
 		i = 128 + 2*(i-128)
 	}
-	return secondChars[i : i+size]
+	return stringOf(text[i : i+size])
 }
 
 func (e *encoder) saveStr(s string) error {

@@ -96,9 +96,12 @@ func (m *machine) loadUnicode(data []byte, i int) (int, error) {
 	if !ok {
 		return 0, m.fail(m.opAt, "invalid escape in a UNICODE")
 	}
-	if s == "" {
+	switch {
+	case s == "":
 		m.push(anyEmptyStr)
-	} else {
+	case len(s) == 1 || len(s) == 2 && s[0]&0xfe == 0xc2:
+		m.push(m.char([]byte(s)))
+	default:
 		m.push(boxString(m.header(s)))
 	}
 	return next, nil
@@ -196,9 +199,10 @@ func (m *machine) str(data []byte, i, n int) any {
 	return boxString(m.header(m.bytesAt(data, i, n)))
 }
 
-// char makes a str of one character up to U+00FF, of which CPython has but one, so that the
-// encoder knows it by value. Up to 3.11 there can be a second, from a class's attribute names:
-// when the stream writes one again it becomes one that has an identity of its own.
+// char makes a str of one character up to U+00FF, of which CPython mostly has but one, so that the
+// encoder knows it by value. There can be others: Decimal('0') is pickled with one of its own, and
+// up to 3.11 a class's attribute names are such. When the stream writes a character again it
+// becomes one that has an identity of its own.
 func (m *machine) char(text []byte) any {
 	c := text[0]
 	if len(text) == 2 {
@@ -206,7 +210,8 @@ func (m *machine) char(text []byte) any {
 	}
 	bit := uint64(1) << (c & 63)
 	if m.chars[c>>6]&bit != 0 {
-		return boxString(m.header(secondChar(c, len(text))))
+		m.moreChars++
+		return boxString(m.header(secondChar(c, len(text), m.moreChars)))
 	}
 	m.chars[c>>6] |= bit
 	return boxString(m.header(string(text)))

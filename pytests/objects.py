@@ -598,6 +598,7 @@ def _stdlib():
     add("time.struct_time", lambda: time.gmtime(0))
     D = decimal.Decimal
     add("Decimal", lambda: [D(s) for s in ("0", "-0", "1", "1.10", "-1.5E+3", "1E-1000", "NaN", "-sNaN", "Infinity", "-Infinity", "123456789012345678901234567890.123", "NaN123")])
+    add("Decimals of one digit", lambda: [u"0", D(0), D(0), u"0", D(1), D(0), D(1)] + [D(i % 3) for i in range(20)] + [u"1", u"2"])
     add("Decimal alone", lambda: D("3.14"))
     add("Decimal context", lambda: decimal.Context(prec=5, rounding=decimal.ROUND_UP))
     add("Fraction", lambda: [fractions.Fraction(1, 3), fractions.Fraction(-5), fractions.Fraction(10**30, 7)])
