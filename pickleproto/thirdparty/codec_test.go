@@ -39,6 +39,7 @@ var hostileMessages = []struct {
 	{"BINBYTES8 of 2^36", "\x80\x04\x8e" + le(8, 1<<36) + "abc.", 2, &limitError{}},
 	{"BINUNICODE8 of 2^62", "\x80\x04\x8d" + le(8, 1<<62) + "abc.", 2, &limitError{}},
 	{"BYTEARRAY8 of 2^64-1", "\x80\x05\x96" + le(8, math.MaxUint64) + "abc.", 2, &limitError{}},
+	{"a frozenset is called", "\x80\x03cbuiltins\nfrozenset\n]\x85R)R.", -1, nil},
 	{"FRAME of 2^40", "\x80\x04\x95" + le(8, 1<<40) + "N.", 2, &limitError{}},
 	{"BINBYTES longer than the message", "\x80\x03B\xff\xff\xff\x00abc.", 2, &syntaxError{}},
 	{"LONG4 of -1", "\x80\x02\x8b\xff\xff\xff\xff.", 2, &syntaxError{}},

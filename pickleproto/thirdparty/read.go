@@ -400,6 +400,11 @@ func (c *converter) object(m *made) (any, error) {
 	if out.Callable, err = c.value(m.callable); err != nil {
 		return nil, err
 	}
+	switch out.Callable.(type) {
+	case pickleproto.Global, *pickleproto.Object, *pickleproto.PersistentID, pickleproto.Extension:
+	default: // what a call made has become a builtin value
+		return nil, cannot("gopickle", "call a value", -1)
+	}
 	if err := c.charge(costSlot * int64(len(m.args))); err != nil {
 		return nil, err
 	}
