@@ -57,7 +57,8 @@
 //	members of an Enum       <-> Go constants of a type that WithEnum names
 //
 // Arrays of numpy: package pickleproto/numpy. The Go types that fit a pickle at hand are written by
-// package pickleproto/gotypes, or pickle-client -in FILE -format go.
+// package pickleproto/gotypes, or pickle-client -in FILE -format go. Conversations over sockets:
+// packages server and client; where a message ends there: package pickleproto/transport.
 //
 // # Structs
 //
