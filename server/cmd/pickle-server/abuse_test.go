@@ -34,11 +34,14 @@ func thorough(full, short int) int {
 	return short
 }
 
+var built string // the directory of binary, once that has been called
+
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "pickle-server")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "pickle-server")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -49,8 +52,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
