@@ -251,7 +251,7 @@ func TestStructFields(t *testing.T) {
 		}
 		return out
 	}
-	assert.Equal(t, []string{"Y", "Z", "H", "x"}, names(All{}))
+	assert.Equal(t, []string{"Y", "Z", "H", "x"}, names(All{number: 1}))
 	assert.Equal(t, []string{"Y", "X"}, names(struct {
 		A
 		tagged // the tagged one of two at the same depth wins
