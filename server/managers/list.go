@@ -88,7 +88,7 @@ func spanOf(s pickleproto.Slice, n int) (span, error) {
 		if step == 0 {
 			return span{}, valueError("slice step cannot be zero")
 		}
-		step = max(min(step, 1<<40), -1<<40)
+		step = max(min(step, 1<<30), -1<<30)
 	}
 	low, high, first, last := 0, n, 0, n
 	if step < 0 {
