@@ -227,14 +227,14 @@ func (b *bench) turn(c contender, p payload) (ns float64, err error) {
 	batch := max(1, int(time.Millisecond/max(first, 1)))
 	// Until the collector has gone round, each call gets memory that the system has yet to map. A
 	// program is past that when it has run for a moment.
-	if _, err := repeat(call, batch, warmUp, 2); err != nil {
+	if _, err := repeat(call, batch, warmUp*b.window, 2); err != nil {
 		return 0, err
 	}
 	return repeat(call, batch, b.window, math.MaxUint32)
 }
 
-// warmUp is how long a contender runs at most before it is measured.
-const warmUp = 400 * time.Millisecond
+// warmUp is for how many windows a contender runs at most before it is measured.
+const warmUp = 8
 
 // repeat calls, batch by batch, until the time is over or the collector has run so many times. It
 // returns the mean nanoseconds of a call.

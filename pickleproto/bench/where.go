@@ -66,7 +66,7 @@ func (b *bench) where(p payload, rounds int) (where, error) {
 	w.perByte = float64(bytes) / float64(len(data))
 	take := func(best *float64, call func() error) error {
 		runtime.GC()
-		if _, err := repeat(call, 1, warmUp, 2); err != nil {
+		if _, err := repeat(call, 1, warmUp*b.window, 2); err != nil {
 			return err
 		}
 		ns, err := repeat(call, 1, b.window, math.MaxUint32)
