@@ -134,6 +134,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"{'a'"}, exitUsage, "literal"},
 		{[]string{"1", "2"}, exitUsage, "one literal"},
 		{[]string{"-in", "-", "1"}, exitUsage, "not both"},
+		{[]string{"-in", "-"}, exitUsage, "it is empty"},
 		{[]string{"-in", "/none"}, exitUsage, "/none"},
 		{[]string{"-protocol", "9"}, exitUsage, "protocol"},
 		{[]string{"-format", "xml"}, exitUsage, "xml"},

@@ -54,6 +54,9 @@ func (o *options) readPickle(stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
+	if len(data) == 0 {
+		return fmt.Errorf("%s: no pickle, it is empty", o.in)
+	}
 	if o.request, err = pickleproto.Native.Decode(data); err != nil {
 		return fmt.Errorf("%s: %w", o.in, err)
 	}
