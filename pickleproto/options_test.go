@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"testing/iotest"
@@ -171,6 +172,12 @@ func TestDecoderReadsWhatIsThere(t *testing.T) {
 	require.Error(t, e.Encode(func() {}), "nothing is written of what cannot be encoded")
 	require.NoError(t, e.Encode(nil))
 	assert.Equal(t, "\x80\x02X\x01\x00\x00\x00aq\x00.\x80\x02N.", w.String())
+}
+
+func TestGlobalPrintsItsName(t *testing.T) {
+	var v any
+	require.NoError(t, Unmarshal([]byte("cbuiltins\nset\n."), &v)) // Python 3's name at protocol 0
+	assert.Equal(t, "builtins.set", fmt.Sprint(v))
 }
 
 func TestUnmarshalFirst(t *testing.T) {

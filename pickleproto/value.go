@@ -58,6 +58,9 @@ type Global struct {
 	flags        globalFlags
 }
 
+// String returns the name with its module, as "collections.OrderedDict".
+func (g Global) String() string { return g.Module + "." + g.Name }
+
 // globalFlags says what of a Global's making its two names do not tell; see globals.go.
 type globalFlags uint8
 
