@@ -18,7 +18,8 @@ REQUEST = "{'key': 'value', 'numbers': [1, 2, 3]}"
 
 
 def assert_answers(client, python, count=1):
-    """The client has printed the answer `count` times, as its own repr prints it."""
+    """The client has printed the answer `count` times, as its own repr prints it. python is a
+    Python at either end, None if there is none."""
     assert client.code == 0, client.stderr
     lines = client.stdout.splitlines()
     if python is not None and python.version < (3,):
@@ -40,7 +41,7 @@ def test_pairing(programs, client, server, python, protocol):
     running = start(programs, server, python, protocol, "recv")
     if client == "go":
         done = programs.go_client(running.port, "-protocol", str(protocol), REQUEST)
-        assert_answers(done, None)
+        assert_answers(done, python if server == "python" else None)
     else:
         done = programs.python_client(python, running.port, protocol)
         assert_answers(done, python)
@@ -52,7 +53,7 @@ def test_go_client_with_python_servers(programs, python, protocol, style):
         style = "recv"  # Python 2 has no asyncio; this keeps the count of tests honest
     server = programs.python_server(python, style, protocol)
     for _ in range(2):
-        assert_answers(programs.go_client(server.port, "-protocol", str(protocol), REQUEST), None)
+        assert_answers(programs.go_client(server.port, "-protocol", str(protocol), REQUEST), python)
 
 
 @pytest.mark.parametrize("style, count", [("makefile", 4), ("asyncio", 4), ("joined", 2), ("split", 1), ("halfclose", 1)])
