@@ -262,9 +262,23 @@ type starter struct {
 	tables [1]keyTable
 }
 
-// begin prepares the arena for a message of n bytes.
-func (a *arena) begin(n int) {
-	s := new(starter)
+// shortStarter is a starter with the text of a message that is short.
+type shortStarter struct {
+	starter
+	text [64]byte
+}
+
+// begin prepares the arena for a message, of which it keeps a copy at once, if it may and the
+// message is short.
+func (a *arena) begin(data []byte, copies bool) {
+	var s *starter
+	if copies && len(data) <= len(shortStarter{}.text) {
+		short := new(shortStarter)
+		s = &short.starter
+		a.text, a.textBase = stringOf(short.text[:copy(short.text[:], data)]), 0
+	} else {
+		s = new(starter)
+	}
 	a.cells, a.strs, a.lists, a.dicts, a.tables = s.cells[:], s.strs[:], s.lists[:], s.dicts[:], s.tables[:]
 }
 

@@ -93,7 +93,7 @@ func (m *machine) start(data []byte, c *config) {
 	m.stack = m.stack[:0:min(int64(cap(m.stack)), c.limits.Stack+1)]
 	m.marks = m.marks[:0:min(int64(cap(m.marks)), c.limits.Marks)]
 	m.memo = m.memo[:len(m.memo):max(int64(len(m.memo)), min(int64(cap(m.memo)), c.limits.Memo))]
-	m.arena.begin(len(data))
+	m.arena.begin(data, !c.lend && !c.copyStrings)
 }
 
 // finish hands a kept memo back and returns the machine to the pool, empty.
