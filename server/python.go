@@ -165,23 +165,52 @@ func iterateObject(o *pickleproto.Object) ([]any, error) {
 			}
 		}
 		return items, nil
-	case "array.array":
-		return arrayItems(args)
+	case "array.array", "array._array_reconstructor":
+		return arrayItems(o, args)
+	case "builtins.iter", "__builtin__.iter":
+		return iteratorItems(o, args)
 	case "builtins.range", "__builtin__.xrange":
 		return rangeItems(args)
 	}
 	return nil, typeError("'%s' object is not iterable", typeName(o))
 }
 
-// arrayItems are the items of an array that was written as a list, array(typecode, [items]): so
-// protocol 2 and below write it.
-func arrayItems(args pickleproto.Tuple) ([]any, error) {
+// arrayItems are the items of an array: written as a list by protocol 2 and below, else as the
+// machine's bytes.
+func arrayItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
 	if len(args) == 2 {
 		if l, ok := args[1].(*pickleproto.List); ok {
 			return l.Items(), nil
 		}
 	}
-	return nil, fmt.Errorf("an array.array in this form is understood by Python only")
+	var ints []int64
+	if pickleproto.Bind(o, &ints) == nil {
+		return pickleproto.NewIntList(ints).Items(), nil
+	}
+	var floats []float64
+	if pickleproto.Bind(o, &floats) == nil {
+		return pickleproto.NewFloatList(floats).Items(), nil
+	}
+	return nil, fmt.Errorf("an array.array of this type code is understood by Python only")
+}
+
+// iteratorItems are the items that an iterator over a builtin has left: iter(container), and the
+// place where it stands as its state. Iterators over dicts and sets are written as ones over a
+// list.
+func iteratorItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
+	if len(args) != 1 {
+		return nil, typeError("'%s' object is not iterable", typeName(o))
+	}
+	items, err := iterate(args[0])
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range o.Ops {
+		if at, ok := op.Items[0].(int64); ok && op.Kind == pickleproto.OpBuild {
+			items = items[min(max(at, 0), int64(len(items))):]
+		}
+	}
+	return items, nil
 }
 
 // byteArrayOf is a bytearray as Python up to 3.7 writes it, bytearray(text, 'latin-1'); nil for

@@ -9,6 +9,7 @@ answer's bytes are those of this Python's pickle.dumps. Runs on Python 2.7 and 3
 
 from __future__ import print_function
 
+import array
 import collections
 import datetime
 import decimal
@@ -48,6 +49,12 @@ WHOLE = [
 if PY3:
     NUMBERS += [('bytes', b'abc'), ('bytes in it', [b'x']), ('range', range(3, 9, 2)), ('empty bytes', b'')]
     WHOLE += [('bytes itself', b'numbers'), ('a range', range(3))]
+    NUMBERS += [('array of %s' % code, array.array(code, [1, 2])) for code in 'bBhHiIlLqQfd']
+    begun = iter([1, 2, 3])
+    next(begun)
+    NUMBERS += [('iterator begun', begun), ('iterator of a tuple', iter((1, 2.5))), ('iterator of a range', iter(range(3))),
+                ('iterator of a dict', iter({1: 2})), ('iterator of a set', iter({5})), ('iterator of nothing', iter([])),
+                ('iterator of str', iter('ab'))]
 
 TABLE = [('numbers: ' + name, {'numbers': value}) for name, value in NUMBERS] + WHOLE
 
