@@ -53,7 +53,7 @@ ROWS = {
     "struct": ({u"Name": u"x"}, "{Name:x}"),
     "instance": (models.User(u"Ada", 36, [u"x"]), "{_:{} Name:Ada Age:36 Tags:[x]}"),
     "namedtuple": (models.Point(1, 2), "{_:{} X:1 Y:2}"),
-    "class": (models.User, "{Module:models Name:User flags:0}"),
+    "class": (models.User, "models.User"),
     "naive datetime": (datetime.datetime(2024, 5, 6, 7, 8, 9, 10), "2024-05-06 07:08:09.000010"),
     "date": (datetime.date(2024, 5, 6), "2024-05-06"),
     "time": (datetime.time(7, 8, 9, 10), "07:08:09.000010"),
