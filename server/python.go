@@ -206,7 +206,10 @@ func iteratorItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error)
 		return nil, err
 	}
 	for _, op := range o.Ops {
-		if at, ok := op.Items[0].(int64); ok && op.Kind == pickleproto.OpBuild {
+		if op.Kind != pickleproto.OpBuild {
+			continue
+		}
+		if at, ok := smallInt(op.Items[0]); ok {
 			items = items[min(max(at, 0), int64(len(items))):]
 		}
 	}
@@ -234,13 +237,23 @@ func byteArrayOf(o *pickleproto.Object) *pickleproto.ByteArray {
 	return &pickleproto.ByteArray{Data: data}
 }
 
+// smallInt is an int of at most 64 bits. Python 3.6 writes each int as a long at protocol 0.
+func smallInt(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case pickleproto.Long:
+		return int64(v), true
+	case pickleproto.Int:
+		return int64(v), true
+	}
+	return 0, false
+}
+
 func rangeItems(args pickleproto.Tuple) ([]any, error) {
 	bounds := [3]int64{0, 0, 1}
 	for i, a := range args {
-		n, ok := a.(int64)
-		if long, is := a.(pickleproto.Long); is { // protocol 0 of Python 3.6
-			n, ok = int64(long), true
-		}
+		n, ok := smallInt(a)
 		if !ok || i > 2 {
 			return nil, fmt.Errorf("a range of more than 64 bits")
 		}

@@ -102,3 +102,10 @@ func TestIncrementRefuses(t *testing.T) {
 	}
 	raised(t, r.ask(dumps(t, object("collections", "defaultdict", pickleproto.Global{Module: "app", Name: "make"}), 4)))
 }
+
+// An iterator's place is a long in a pickle of Python 3.6 at protocol 0, which has no ints.
+func TestIteratorThatStandsAtALong(t *testing.T) {
+	r := start(t, &server.Server{Handler: server.Increment})
+	begun := "(dS'numbers'\nc__builtin__\niter\n((lI5\naI6\natRL1L\nbs."
+	assert.Equal(t, "{'key': 'processed', 'numbers': [7]}", pickleproto.Repr(loads(t, r.ask(begun))))
+}
