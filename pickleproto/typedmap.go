@@ -1,0 +1,264 @@
+package pickleproto
+
+import (
+	"reflect"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// The typed fast path's dicts and sets, into maps. See the NOTE in typed.go.
+
+// nextEntries says how the entries of a dict go on.
+func (r *reader) nextEntries() coming {
+	switch r.peek() {
+	case wire.OpMark:
+		r.pos++
+		return aBatch
+	case wire.OpAppend, wire.OpAppends, wire.OpSetItem, wire.OpSetItems, wire.OpStop, wire.OpEmptyDict, wire.OpEmptyList:
+		return nothing
+	}
+	if r.applies(wire.OpSetItem) {
+		return single
+	}
+	return nothing
+}
+
+// countEntries counts the entries of a dict, from within its first batch on, whose keys and values
+// are scalars. It returns 0 when there is anything else.
+func (r *reader) countEntries() int {
+	scalars := 0
+	for pos := r.pos; pos < len(r.data); {
+		switch r.data[pos] {
+		case wire.OpShortBinUnicode:
+			if pos+1 >= len(r.data) {
+				return 0
+			}
+			pos += 2 + int(r.data[pos+1])
+			scalars++
+		case wire.OpMemoize, wire.OpMark:
+			pos++
+		case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse:
+			pos++
+			scalars++
+		case wire.OpBinInt1, wire.OpBinGet:
+			pos += 2
+			scalars++
+		case wire.OpBinInt2:
+			pos += 3
+			scalars++
+		case wire.OpBinInt, wire.OpLongBinGet:
+			pos += 5
+			scalars++
+		case wire.OpBinPut:
+			pos += 2
+		case wire.OpLongBinPut:
+			pos += 5
+		case wire.OpBinFloat, wire.OpFrame:
+			if r.data[pos] == wire.OpBinFloat {
+				scalars++
+			}
+			pos += 9
+		case wire.OpSetItems:
+			pos++
+			if pos < len(r.data) && r.data[pos] != wire.OpMark && r.data[pos] != wire.OpFrame {
+				return scalars / 2
+			}
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// mapOf reads a dict into a map with str keys and values of a basic type, of the given size of an
+// entry.
+func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) (T, bool)) bool {
+	if r.none() {
+		*dst = nil
+		return true
+	}
+	if r.peek() != wire.OpEmptyDict || len(*dst) > 0 || !r.beginContainer() {
+		return false
+	}
+	var m map[string]T
+	entry := func() bool {
+		k, ok := r.str()
+		if !ok {
+			return false
+		}
+		v, ok := value(r)
+		m[k] = v
+		return ok
+	}
+	for full := true; full; {
+		switch r.nextEntries() {
+		case aBatch:
+			if m == nil {
+				n := 0
+				if r.depth == 1 {
+					n = r.countEntries()
+				}
+				if !r.charge(n * size) {
+					return false
+				}
+				m = make(map[string]T, n)
+			}
+			n := 0
+			for ; r.peek() != wire.OpSetItems; n++ {
+				if !r.charge(size) || !entry() {
+					return false
+				}
+			}
+			r.pos++
+			full = n >= batchSize
+		case single:
+			if m == nil {
+				m = map[string]T{}
+			}
+			if !r.charge(size) || !entry() || !r.take(wire.OpSetItem) {
+				return false
+			}
+		default:
+			full = false
+		}
+	}
+	if m == nil {
+		m = map[string]T{}
+	}
+	r.depth--
+	*dst = m
+	return true
+}
+
+func basicMap(p *typePlan) fastFunc {
+	if p.key.kind != bindString || p.key.unmarshaler || p.key.text || p.key.std ||
+		p.elem.unmarshaler || p.elem.text || p.elem.std {
+		return nil
+	}
+	switch p.t.Elem().Kind() {
+	case reflect.Int64:
+		return fastMap(p, (*reader).integer)
+	case reflect.Int:
+		return fastMap(p, func(r *reader) (int, bool) {
+			n, ok := r.integer()
+			return int(n), ok && int64(int(n)) == n
+		})
+	case reflect.Float64:
+		return fastMap(p, (*reader).float)
+	case reflect.String:
+		return fastMap(p, (*reader).str)
+	case reflect.Bool:
+		return fastMap(p, func(r *reader) (b, ok bool) {
+			ok = fillBool(r, place(&b))
+			return b, ok
+		})
+	}
+	return nil
+}
+
+func fastMap[T any](p *typePlan, value func(r *reader) (T, bool)) fastFunc {
+	if p.t.Key() != reflect.TypeFor[string]() || p.t.Elem() != reflect.TypeFor[T]() {
+		return nil // a map's layout is not promised to be that of its types' underlying types
+	}
+	size := int(p.key.size+p.elem.size) + 8
+	return func(r *reader, v place) bool { return mapOf(r, at[map[string]T](v), size, value) }
+}
+
+func (r *reader) mapping(v place, p *typePlan) bool {
+	target := valueAt(p.t, v)
+	if r.none() {
+		target.SetZero()
+		return true
+	}
+	if r.peek() != wire.OpEmptyDict || !isNil(v) && target.Len() > 0 || !r.beginContainer() {
+		return false
+	}
+	made := reflect.MakeMap(p.t)
+	k := reflect.New(p.t.Key())
+	e := reflect.New(p.t.Elem())
+	size := 2 * (int(p.key.size+p.elem.size) + 8)
+	entry := func() bool {
+		k.Elem().SetZero()
+		e.Elem().SetZero()
+		if !r.charge(size) || !p.key.fast(r, placeOf(k)) || !p.elem.fast(r, placeOf(e)) {
+			return false
+		}
+		made.SetMapIndex(k.Elem(), e.Elem())
+		return true
+	}
+	for full := true; full; {
+		switch r.nextEntries() {
+		case aBatch:
+			n := 0
+			for ; r.peek() != wire.OpSetItems; n++ {
+				if !entry() {
+					return false
+				}
+			}
+			r.pos++
+			full = n >= batchSize
+		case single:
+			if !entry() || !r.take(wire.OpSetItem) {
+				return false
+			}
+		default:
+			full = false
+		}
+	}
+	r.depth--
+	target.Set(made)
+	return true
+}
+
+// setOf reads a set or frozenset into a map.
+func setOf[T comparable](r *reader, dst *map[T]struct{}, value func(r *reader) (T, bool)) bool {
+	if r.none() {
+		*dst = nil
+		return true
+	}
+	if len(*dst) > 0 {
+		return false
+	}
+	m := map[T]struct{}{}
+	batch := func(end byte) (n int, ok bool) {
+		for ; r.peek() != end; n++ {
+			v, ok := value(r)
+			if !ok || !r.charge(32) {
+				return 0, false
+			}
+			m[v] = struct{}{}
+		}
+		r.pos++
+		return n, true
+	}
+	switch r.peek() {
+	case wire.OpMark: // a frozenset
+		r.pos++
+		if !r.enter() {
+			return false
+		}
+		if _, ok := batch(wire.OpFrozenSet); !ok {
+			return false
+		}
+		if !r.put(r.pos - 1) {
+			return false
+		}
+	case wire.OpEmptySet:
+		if !r.beginContainer() {
+			return false
+		}
+		for full := true; full && r.peek() == wire.OpMark; {
+			r.pos++
+			n, ok := batch(wire.OpAddItems)
+			if !ok {
+				return false
+			}
+			full = n >= batchSize
+		}
+	default:
+		return false
+	}
+	r.depth--
+	*dst = m
+	return true
+}

@@ -1,0 +1,98 @@
+package pickleproto
+
+import (
+	"unicode/utf8"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// What the typed fast path leaves out. See the NOTE in typed.go.
+
+// skip takes a value that no field is interested in.
+func (r *reader) skip() bool {
+	switch r.peek() {
+	case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse:
+		r.pos++
+		return true
+	case wire.OpBinFloat:
+		_, ok := r.float()
+		return ok
+	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1:
+		_, ok := r.integer()
+		return ok
+	case wire.OpEmptyList:
+		return r.skipList()
+	case wire.OpEmptyDict:
+		return r.skipDict()
+	}
+	s, ok := r.key()
+	return ok && utf8.Valid(s)
+}
+
+// skipped is the plan of what is not looked at.
+var skipped = typePlan{kind: bindAny}
+
+func (r *reader) skipList() bool {
+	if !r.beginContainer() {
+		return false
+	}
+	for full := true; full; {
+		switch r.nextItems(&skipped) {
+		case aBatch:
+			n := 0
+			for ; r.peek() != wire.OpAppends; n++ {
+				if !r.skip() {
+					return false
+				}
+			}
+			r.pos++
+			full = n >= batchSize
+		case single:
+			if !r.skip() || !r.take(wire.OpAppend) {
+				return false
+			}
+		default:
+			full = false
+		}
+	}
+	r.depth--
+	return true
+}
+
+func (r *reader) skipDict() bool {
+	entry := func() bool {
+		switch r.peek() {
+		case wire.OpEmptyList, wire.OpEmptyDict: // no keys
+			return false
+		}
+		key, value := r.skip(), false
+		if key {
+			value = r.skip()
+		}
+		return value
+	}
+	if !r.beginContainer() {
+		return false
+	}
+	for full := true; full; {
+		switch r.nextEntries() {
+		case aBatch:
+			n := 0
+			for ; r.peek() != wire.OpSetItems; n++ {
+				if !entry() {
+					return false
+				}
+			}
+			r.pos++
+			full = n >= batchSize
+		case single:
+			if !entry() || !r.take(wire.OpSetItem) {
+				return false
+			}
+		default:
+			full = false
+		}
+	}
+	r.depth--
+	return true
+}

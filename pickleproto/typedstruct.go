@@ -1,0 +1,200 @@
+package pickleproto
+
+import (
+	"reflect"
+	"unicode/utf8"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// The typed fast path's structs. See the NOTE in typed.go.
+
+// fastField is what a struct's plan says of a field to the fast path.
+type fastField struct {
+	name   string
+	offset uintptr
+	kind   fastKind
+	fill   fastFunc // nil where only the machine will do
+}
+
+// fastKind names the field types that are read without a call by way of fill.
+type fastKind uint8
+
+const (
+	fastOther fastKind = iota
+	fastString
+	fastInt64
+	fastFloat64
+)
+
+// finishFast completes a struct's plan once all plans that it refers to have their fill.
+func (p *typePlan) finishFast() {
+	for i, f := range p.fields.fields {
+		ff := fastField{name: f.name, fill: p.fieldPlans[i].fast}
+		t := p.t
+		for _, n := range f.index {
+			if f.viaPtr {
+				break // which fastFor refuses
+			}
+			sf := t.Field(n)
+			ff.offset += sf.Offset
+			t = sf.Type
+		}
+		if ff.fill != nil {
+			switch f.typ.Kind() {
+			case reflect.String:
+				ff.kind = fastString
+			case reflect.Int64:
+				ff.kind = fastInt64
+			case reflect.Float64:
+				ff.kind = fastFloat64
+			}
+		}
+		p.fastFields = append(p.fastFields, ff)
+	}
+}
+
+func (r *reader) structure(v place, p *typePlan) bool {
+	if r.peek() != wire.OpEmptyDict {
+		return r.tupleStructure(v, p)
+	}
+	if !r.beginContainer() {
+		return false
+	}
+	f := filler{v: v, p: p, keys: r.keysOf(p)}
+	for full := true; full; {
+		switch r.nextEntries() {
+		case aBatch:
+			n := 0
+			for ; r.peek() != wire.OpSetItems; n++ {
+				if !f.field(r) {
+					return false
+				}
+			}
+			r.pos++
+			full = n >= batchSize
+		case single:
+			if !f.field(r) || !r.take(wire.OpSetItem) {
+				return false
+			}
+		default:
+			full = false
+		}
+	}
+	r.depth--
+	if r.c.binding.requireFields {
+		for i, field := range p.fields.fields {
+			if f.seen&(1<<i) == 0 && !field.omitEmpty && !field.omitZero {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// tupleStructure reads a tuple into a struct whose form is one.
+func (r *reader) tupleStructure(v place, p *typePlan) bool {
+	if form := r.c.classOf(p.t, p.fields).form; form != formTuple && form != formNamedTuple || len(p.fastFields) == 0 {
+		return false
+	}
+	most, ok := r.tupleHead()
+	if !ok || most < len(p.fastFields) {
+		return false
+	}
+	for i := range p.fastFields {
+		if endsItems(r.peek()) || !p.fastFields[i].read(r, v) {
+			return false
+		}
+	}
+	return r.tupleTail(len(p.fastFields), most)
+}
+
+// read reads the field of the struct at v.
+func (f *fastField) read(r *reader, v place) (ok bool) {
+	v = within(v, f.offset)
+	switch f.kind {
+	case fastString:
+		*at[string](v), ok = r.str()
+	case fastInt64:
+		*at[int64](v), ok = r.integer()
+	case fastFloat64:
+		*at[float64](v), ok = r.float()
+	default:
+		ok = f.fill != nil && f.fill(r, v)
+	}
+	return ok
+}
+
+// keysOf returns the offsets, plus one, of the strs that were the keys of p's fields: most records
+// after the first one fetch their keys from the memo.
+func (r *reader) keysOf(p *typePlan) []uint32 {
+	switch {
+	case r.keysPlan == nil: // the first struct, and perhaps the only one
+		r.keysPlan = p
+		return nil
+	case r.keysPlan == p && r.keys != nil:
+		return r.keys
+	}
+	keys := r.allKeys[p]
+	if keys == nil {
+		if r.allKeys == nil {
+			r.allKeys = map[*typePlan][]uint32{}
+		}
+		keys = make([]uint32, len(p.fastFields))
+		r.allKeys[p] = keys
+	}
+	r.keysPlan, r.keys = p, keys
+	return keys
+}
+
+// filler fills one struct.
+type filler struct {
+	v        place
+	p        *typePlan
+	keys     []uint32
+	seen     uint64
+	expected int // records come with their keys in the same order, mostly that of the struct
+}
+
+// field reads a key and its value.
+func (f *filler) field(r *reader) bool {
+	fields := f.p.fastFields
+	i := f.expected
+	var name []byte
+	var ok bool
+	from := uint32(noEntry)
+	if op := r.peek(); op == wire.OpBinGet || op == wire.OpLongBinGet {
+		if from, ok = r.get(); !ok {
+			return false
+		}
+		if i < len(f.keys) && f.keys[i] == from+1 {
+			goto found
+		}
+		name, _, ok = r.strAt(int(from), len(r.data))
+	} else {
+		name, ok = r.key()
+	}
+	if !ok {
+		return false
+	}
+	if i >= len(fields) || fields[i].name != string(name) {
+		if i, ok = f.p.fields.exact[string(name)]; !ok {
+			if !utf8.Valid(name) {
+				return false
+			}
+			if i, ok = f.p.fields.folded[foldName(string(name))]; !ok {
+				return !r.c.binding.disallowUnknown && r.skip()
+			}
+		}
+	}
+	if from != noEntry && f.keys != nil {
+		f.keys[i] = from + 1
+	}
+found:
+	if f.seen&(1<<i) != 0 {
+		return false
+	}
+	f.seen |= 1 << i
+	f.expected = i + 1
+	return fields[i].read(r, f.v)
+}
