@@ -72,9 +72,11 @@ func TestErrorPlaces(t *testing.T) {
 	require.ErrorAs(t, Unmarshal(deep, &n), &te)
 	assert.Equal(t, strings.Repeat("[0]", 12)+"..."+strings.Repeat("[0]", 12), te.Path)
 	assert.Equal(t, int64(42), te.Offset)
-	small := NewBudget(1500)
+	small := NewBudget(128 << 10)
 	var s []string
-	require.ErrorAs(t, Unmarshal(append([]byte("\x80\x04]"), "(K\x01e."...), &s, WithBudget(small)), &te)
+	require.ErrorAs(t, Unmarshal([]byte("\x80\x04](K\x01"+strings.Repeat("K\x01", 2000)+"e."), &s, WithBudget(small)), &te)
+	assert.Equal(t, "[0]", te.Path)
+	assert.Equal(t, int64(-1), te.Offset)
 	assert.Zero(t, small.Used())
 }
 
