@@ -197,6 +197,75 @@ def connect(port):
     return s
 
 
+class CuttingRelay(object):
+    """Stands between a client and the server at an address, and cuts what both of them send:
+    of connection number n, from 0, the bytes of either direction in two behind byte n, with a pause between.
+
+    address is where it listens, longest the bytes of the longest stream so far.
+    """
+
+    def __init__(self, port):
+        self._port = port
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(50)
+        self.port = self._listener.getsockname()[1]
+        self.longest = self.connections = 0
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self):
+        while True:
+            near, _ = self._listener.accept()
+            if self._port is None:
+                near.close()
+                return
+            far = connect(self._port)
+            near.settimeout(TIMEOUT)
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            cut = self.connections
+            self.connections += 1
+            for one, other in ((near, far), (far, near)):
+                thread = threading.Thread(target=self._pass_on, args=(one, other, cut))
+                thread.start()
+                self._threads.append(thread)
+
+    def _pass_on(self, source, sink, cut):
+        passed = 0
+        try:
+            while True:
+                data = source.recv(65536)
+                if not data:
+                    break
+                if hasattr(socket, "TCP_QUICKACK"):
+                    # Python writes twice without TCP_NODELAY, and would wait for this for 40 ms.
+                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                if passed < cut < passed + len(data):
+                    sink.sendall(data[:cut - passed])
+                    time.sleep(0.0005)
+                    sink.sendall(data[cut - passed:])
+                else:
+                    sink.sendall(data)
+                passed += len(data)
+        except OSError:
+            pass
+        self.longest = max(self.longest, passed)
+        try:
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        port, self._port = self.port, None
+        connect(port).close()
+        for thread in self._threads:
+            thread.join(TIMEOUT)
+        self._listener.close()
+
+
 def read_all(s):
     """What the peer sends until it closes; a reset counts as a close."""
     data = b""

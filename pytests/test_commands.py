@@ -13,14 +13,15 @@ import harness
 
 
 class Answers(object):
-    """A server that reads one request and sends given bytes, then closes or keeps silent."""
+    """A server that reads one request and sends given bytes, then closes or keeps silent. With
+    first it sends them before it reads."""
 
-    def __init__(self, data, close=True):
+    def __init__(self, data, close=True, first=False):
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(5)
         self.port = self._listener.getsockname()[1]
-        self._data, self._close = data, close
+        self._data, self._close, self._first = data, close, first
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -28,8 +29,14 @@ class Answers(object):
     def _serve(self):
         conn, _ = self._listener.accept()
         with conn:
-            self.request = conn.recv(4096)
-            conn.sendall(self._data)
+            if self._first:
+                conn.sendall(self._data)
+            try:
+                self.request = conn.recv(4096)
+            except ConnectionResetError:
+                self.request = b""
+            if not self._first:
+                conn.sendall(self._data)
             if not self._close:
                 self._over.wait(harness.TIMEOUT)
 

@@ -33,6 +33,7 @@ type stream struct {
 	medium     *[mediumBuffer]byte // what buf is a slice of, if it is borrowed
 	charged    int64               // taken from o.Budget
 	mid        bool                // a message has begun to arrive
+	begun      bool                // anything has arrived at all
 
 	writeArmed time.Time // the write deadline that is set; guarded by the one sender
 
@@ -149,6 +150,10 @@ func (s *stream) fill(most uint64) error {
 			if first {
 				s.stopWaiting()
 			}
+			if !s.begun {
+				s.begun = true
+				s.recognise()
+			}
 			return nil // an error, if there was one as well, comes again
 		}
 		if err == nil {
@@ -158,6 +163,15 @@ func (s *stream) fill(most uint64) error {
 			return s.timedOut(first, err)
 		}
 		return err
+	}
+}
+
+// recognise gives a notice if the first bytes of the connection are a ClientHello: no convention's
+// message begins so, and what the convention makes of it tells nobody what is wrong.
+func (s *stream) recognise() {
+	b := s.pending()
+	if s.o.Notice != nil && len(b) > 5 && b[0] == 0x16 && b[1] == 3 && b[2] <= 4 && b[5] == 1 {
+		s.o.Notice("the peer speaks TLS, and this side does not")
 	}
 }
 

@@ -563,3 +563,19 @@ func FuzzReceive(f *testing.F) {
 		require.Equal(t, failed1, failed2)
 	})
 }
+
+func TestClientHelloIsNoticed(t *testing.T) {
+	hello := "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("x", 600)
+	for _, tr := range conventions(t) {
+		var notices []string
+		o := transport.Options{MaxMessage: 1 << 10, Notice: func(s string) { notices = append(notices, s) }}
+		for _, p := range pickles[:5] {
+			_, err := open(t, tr, &scripted{chunks: [][]byte{[]byte(tr.wrap(p))}}, o).Receive()
+			require.NoError(t, err)
+		}
+		assert.Empty(t, notices, "%v", tr)
+		_, err := open(t, tr, &scripted{chunks: [][]byte{[]byte(hello)}}, o).Receive()
+		assert.Error(t, err, "%v", tr)
+		assert.Equal(t, []string{"the peer speaks TLS, and this side does not"}, notices, "%v", tr)
+	}
+}

@@ -35,7 +35,8 @@ func main() {
 }
 
 func write(dir string) error {
-	loopback := []net.IP{net.IPv4(127, 0, 0, 1)}
+	// Both ways in which a client may name the server.
+	loopback, localhost := []net.IP{net.IPv4(127, 0, 0, 1)}, []string{"localhost"}
 	authority := func() *x509.Certificate {
 		return &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	}
@@ -53,10 +54,10 @@ func write(dir string) error {
 		by   *issuer
 		cert x509.Certificate
 	}{
-		{"server", ca, x509.Certificate{IPAddresses: loopback, DNSNames: []string{"localhost"}}},
-		{"server-expired", ca, x509.Certificate{IPAddresses: loopback, NotAfter: expired}},
+		{"server", ca, x509.Certificate{IPAddresses: loopback, DNSNames: localhost}},
+		{"server-expired", ca, x509.Certificate{IPAddresses: loopback, DNSNames: localhost, NotAfter: expired}},
 		{"server-other-name", ca, x509.Certificate{DNSNames: []string{"example.com"}}},
-		{"server-stranger", stranger, x509.Certificate{IPAddresses: loopback}},
+		{"server-stranger", stranger, x509.Certificate{IPAddresses: loopback, DNSNames: localhost}},
 		{"client", ca, x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}},
 		{"client-expired", ca, x509.Certificate{NotAfter: expired, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}},
 		{"client-stranger", stranger, x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}},

@@ -6,9 +6,11 @@
 ADDRESS is a port of 127.0.0.1 (0: a free one, which the server prints) or the path of a Unix
 socket. Both ends do what the seed's scripts do, a client several times on one connection, and it
 prints 'ok COUNT' when every answer was right. STYLE of a client: plain, joined (all requests in
-one sendall), cut (each request in two pieces, cut at every position). STYLE of a server: plain,
-drip (its answers byte by byte). The environment may name, for either, TLS_CA, TLS_CERT, TLS_KEY,
-AUTHKEY. Runs on Python 2.7 and 3.
+one sendall), cut (each request in two pieces, cut at every position), hold (after the first answer
+it waits for a file that HOLD names); with multiprocessing also bytes (send_bytes) and once (one
+request a connection, over TIMES connections). STYLE of a server: plain, drip (its answers byte by
+byte). The environment may name, for either, TLS_CA, TLS_CERT, TLS_KEY, AUTHKEY. Runs on Python 2.7
+and 3.
 """
 
 from __future__ import print_function
@@ -71,19 +73,27 @@ def right(i, answer):
         sys.exit('wrong answer: %r' % (answer,))
 
 
-def encrypt(s, server):
+def context(server):
+    """The TLS context that the environment asks for; None for plain text."""
     if 'TLS_CA' not in os.environ:
-        return s
+        return None
     import ssl
     purpose = ssl.Purpose.CLIENT_AUTH if server else ssl.Purpose.SERVER_AUTH
-    context = ssl.create_default_context(purpose, cafile=os.environ['TLS_CA'])
+    c = ssl.create_default_context(purpose, cafile=os.environ['TLS_CA'])
     if 'TLS_CERT' in os.environ:
-        context.load_cert_chain(os.environ['TLS_CERT'], os.environ['TLS_KEY'])
+        c.load_cert_chain(os.environ['TLS_CERT'], os.environ['TLS_KEY'])
+    if server and os.environ.get('TLS_DEMAND'):
+        c.verify_mode = ssl.CERT_REQUIRED
+    return c
+
+
+def encrypt(s, server):
+    c = context(server)
+    if c is None:
+        return s
     if server:
-        if os.environ.get('TLS_DEMAND'):
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context.wrap_socket(s, server_side=True)
-    return context.wrap_socket(s, server_hostname='localhost')  # 2.7 knows no addresses in certificates
+        return c.wrap_socket(s, server_side=True)
+    return c.wrap_socket(s, server_hostname='localhost')  # 2.7 knows no addresses in certificates
 
 
 def unix(address):
@@ -118,6 +128,8 @@ def client(name, address, protocol, style):
                 count += 1
     else:
         for i, data in requests(protocol, 5):
+            if style == 'hold' and i == 1:
+                hold()
             s.sendall(frame(name, data))
             right(i, receive(name, f))
             count += 1
@@ -155,6 +167,17 @@ def server(name, address, protocol, style):
         conn.close()
 
 
+def hold():
+    """Says that the first answer has come, and waits until the file HOLD is there."""
+    print('holding')
+    sys.stdout.flush()
+    deadline = time.time() + 60
+    while not os.path.exists(os.environ['HOLD']):
+        if time.time() > deadline:
+            sys.exit('nobody made %s' % os.environ['HOLD'])
+        time.sleep(0.01)
+
+
 def authkey():
     key = os.environ.get('AUTHKEY')
     return key.encode('ascii') if key is not None else None
@@ -162,16 +185,22 @@ def authkey():
 
 def mp_client(address, style):
     from multiprocessing.connection import Client
-    conn = Client(address if unix(address) else ('127.0.0.1', int(address)), authkey=authkey())
-    for i in range(5):
-        data = {'key': 'a.value', 'numbers': [i, 46, 2 ** 40]}
-        if style == 'bytes':
-            conn.send_bytes(pickle.dumps(data, 2))
-            right(i, pickle.loads(conn.recv_bytes()))
-        else:
-            conn.send(data)
-            right(i, conn.recv())
-    print('ok 5')
+    count = 0
+    for _ in range(int(os.environ.get('TIMES', 1))):
+        conn = Client(address if unix(address) else ('127.0.0.1', int(address)), authkey=authkey())
+        for i in range(1 if style == 'once' else 5):
+            if style == 'hold' and i == 1:
+                hold()
+            data = {'key': 'a.value', 'numbers': [i, 46, 2 ** 40]}
+            if style == 'bytes':
+                conn.send_bytes(pickle.dumps(data, 2))
+                right(i, pickle.loads(conn.recv_bytes()))
+            else:
+                conn.send(data)
+                right(i, conn.recv())
+            count += 1
+        conn.close()
+    print('ok', count)
 
 
 def mp_server(address):

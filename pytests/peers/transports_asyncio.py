@@ -24,7 +24,7 @@ async def receive(name, reader):
         return pickle.loads((await reader.readuntil(TERMINATOR))[:-len(TERMINATOR)])
     data = b''
     while True:  # raw: what has come may be a whole pickle
-        data += await reader.read(1)
+        data += await reader.readexactly(1)
         if data.endswith(b'.'):
             try:
                 return pickle.loads(data)
