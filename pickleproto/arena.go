@@ -1,11 +1,15 @@
 package pickleproto
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // arena is where one decoded message takes its memory from: slabs of values of one kind, which
 // cost one allocation for many values and leave the collector few objects to look at. A slab
 // starts small and doubles, so that a small message does not pay for a large one. What is kept
-// of a message keeps its slabs: at most slabBytes beside the value itself.
+// of a message keeps its slabs: of each kind at most 4 KiB or, if that is more, a 32nd of the
+// message, and never more than 32 KiB.
 //
 // The arena also counts: every slab, and whatever else a message makes grow, is charged against
 // the memory limit before it is allocated.
@@ -34,6 +38,8 @@ type arena struct {
 	nFrozen  int
 	nOps     int
 
+	slab uintptr // bytes of a slab that has grown up
+
 	text     string // a copy of data[textBase:], which strings are cut from
 	textBase int
 
@@ -44,8 +50,18 @@ type arena struct {
 	shapes shapeCache
 }
 
-// slabBytes is about how large a slab gets.
-const slabBytes = 4096
+// Slabs end up at 4 KiB, in long messages at up to 8 times that, less the 8 bytes that Go's allocator
+// puts before an object with pointers: with these it would take the next size that it has, 4,864
+// bytes instead of 4,096.
+const (
+	slabBytes   = 4096
+	slabHeader  = 8
+	slabDoubles = 3
+)
+
+func slabFor(message int) uintptr {
+	return slabBytes<<min(bits.Len(uint(message)/(32*2*slabBytes)), slabDoubles) - slabHeader
+}
 
 // bail is how the machine leaves from deep inside: decode recovers it and returns err.
 type bail struct{ err error }
@@ -61,9 +77,7 @@ func (a *arena) charge(n int) {
 
 // chargeBudget takes from the shared budget in lumps what has been charged since.
 func (a *arena) chargeBudget() {
-	const lump = 64 << 10
-	if used := a.max - a.left; used > a.taken {
-		n := (used - a.taken + lump - 1) / lump * lump
+	if n := budgetLump(a.max-a.left, a.taken); n > 0 {
 		if !a.budget.Acquire(n) {
 			panic(bail{&LimitError{Limit: "memory budget", Value: uint64(a.budget.Used() + n), Max: uint64(a.budget.Max()), Offset: -1}})
 		}
@@ -71,9 +85,19 @@ func (a *arena) chargeBudget() {
 	}
 }
 
+// budgetLump is how much more than taken to take from a shared budget for used bytes: in lumps, since
+// all connections meet there.
+func budgetLump(used, taken int64) int64 {
+	const lump = 64 << 10
+	if used <= taken {
+		return 0
+	}
+	return (used - taken + lump - 1) / lump * lump
+}
+
 // next returns the length of the slab that follows one of n values of the given size.
-func next(n int, size uintptr) int {
-	most := int(slabBytes / size)
+func (a *arena) next(n int, size uintptr) int {
+	most := int(a.slab / size)
 	switch {
 	case n == 0:
 		return 4
@@ -85,7 +109,7 @@ func next(n int, size uintptr) int {
 
 func (a *arena) int(v int64) any {
 	if a.nInts == len(a.ints) {
-		n := next(len(a.ints), 8)
+		n := a.next(len(a.ints), 8)
 		a.charge(8 * n)
 		a.ints, a.nInts = make([]int64, n), 0
 	}
@@ -97,7 +121,7 @@ func (a *arena) int(v int64) any {
 
 func (a *arena) float(v float64) any {
 	if a.nFloats == len(a.floats) {
-		n := next(len(a.floats), 8)
+		n := a.next(len(a.floats), 8)
 		a.charge(8 * n)
 		a.floats, a.nFloats = make([]float64, n), 0
 	}
@@ -110,7 +134,7 @@ func (a *arena) float(v float64) any {
 // header returns a place for a string header that nothing else will write to.
 func (a *arena) header(s string) *string {
 	if a.nStrs == len(a.strs) {
-		n := next(len(a.strs), 16)
+		n := a.next(len(a.strs), 16)
 		a.charge(16 * n)
 		a.strs, a.nStrs = make([]string, n), 0
 	}
@@ -135,7 +159,7 @@ func (a *arena) moreAnys(n int) []any {
 		a.charge(16 * n)
 		return make([]any, n)
 	}
-	m := max(next(len(a.cells), 16), n)
+	m := max(a.next(len(a.cells), 16), n)
 	a.charge(16 * m)
 	a.cells, a.nCells = make([]any, m), n
 	return a.cells[:n:n]
@@ -143,7 +167,7 @@ func (a *arena) moreAnys(n int) []any {
 
 func (a *arena) tuple(items []any) any {
 	if a.nTuples == len(a.tuples) {
-		n := next(len(a.tuples), 24)
+		n := a.next(len(a.tuples), 24)
 		a.charge(24 * n)
 		a.tuples, a.nTuples = make([]Tuple, n), 0
 	}
@@ -155,7 +179,7 @@ func (a *arena) tuple(items []any) any {
 
 func (a *arena) list() *List {
 	if a.nLists == len(a.lists) {
-		n := next(len(a.lists), unsafe.Sizeof(List{}))
+		n := a.next(len(a.lists), unsafe.Sizeof(List{}))
 		a.charge(n * int(unsafe.Sizeof(List{})))
 		a.lists, a.nLists = make([]List, n), 0
 	}
@@ -166,7 +190,7 @@ func (a *arena) list() *List {
 
 func (a *arena) dict() *Dict {
 	if a.nDicts == len(a.dicts) {
-		n := next(len(a.dicts), unsafe.Sizeof(Dict{}))
+		n := a.next(len(a.dicts), unsafe.Sizeof(Dict{}))
 		a.charge(n * int(unsafe.Sizeof(Dict{})))
 		a.dicts, a.nDicts = make([]Dict, n), 0
 	}
@@ -177,7 +201,7 @@ func (a *arena) dict() *Dict {
 
 func (a *arena) keyTable() *keyTable {
 	if a.nTables == len(a.tables) {
-		n := next(len(a.tables), unsafe.Sizeof(keyTable{}))
+		n := a.next(len(a.tables), unsafe.Sizeof(keyTable{}))
 		a.charge(n * int(unsafe.Sizeof(keyTable{})))
 		a.tables, a.nTables = make([]keyTable, n), 0
 	}
@@ -198,7 +222,7 @@ func (a *arena) set() *Set {
 
 func (a *arena) frozenSet() *FrozenSet {
 	if a.nFrozen == len(a.frozen) {
-		n := next(len(a.frozen), unsafe.Sizeof(FrozenSet{}))
+		n := a.next(len(a.frozen), unsafe.Sizeof(FrozenSet{}))
 		a.charge(n * int(unsafe.Sizeof(FrozenSet{})))
 		a.frozen, a.nFrozen = make([]FrozenSet, n), 0
 	}
@@ -209,7 +233,7 @@ func (a *arena) frozenSet() *FrozenSet {
 
 func (a *arena) object() *Object {
 	if a.nObjects == len(a.objects) {
-		n := next(len(a.objects), unsafe.Sizeof(Object{}))
+		n := a.next(len(a.objects), unsafe.Sizeof(Object{}))
 		a.charge(n * int(unsafe.Sizeof(Object{})))
 		a.objects, a.nObjects = make([]Object, n), 0
 	}
@@ -221,7 +245,7 @@ func (a *arena) object() *Object {
 // op returns room for one Op with no capacity beyond it: most objects have one.
 func (a *arena) op() []Op {
 	if a.nOps == len(a.opsSlab) {
-		n := next(len(a.opsSlab), unsafe.Sizeof(Op{}))
+		n := a.next(len(a.opsSlab), unsafe.Sizeof(Op{}))
 		a.charge(n * int(unsafe.Sizeof(Op{})))
 		a.opsSlab, a.nOps = make([]Op, n), 0
 	}
@@ -272,6 +296,7 @@ type shortStarter struct {
 // message is short.
 func (a *arena) begin(data []byte, copies bool) {
 	var s *starter
+	a.slab = slabFor(len(data))
 	if copies && len(data) <= len(shortStarter{}.text) {
 		short := new(shortStarter)
 		s = &short.starter

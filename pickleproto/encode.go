@@ -577,7 +577,7 @@ func errNotUTF8() error {
 
 // writeStr writes a str that the memo has just given an index.
 func (e *encoder) writeStr(s string, index uint32) error {
-	if !utf8.ValidString(s) && !validSurrogatePass([]byte(s)) {
+	if !validString(s) {
 		return errNotUTF8()
 	}
 	n := len(s)

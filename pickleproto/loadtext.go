@@ -2,7 +2,6 @@ package pickleproto
 
 import (
 	"bytes"
-	"unicode/utf8"
 )
 
 // Loading what is text or bytes.
@@ -25,7 +24,7 @@ func (m *machine) byteString(s string) error {
 		m.charge(2 * len(s))
 		m.push(fromLatin1(s))
 	case DecodeUTF8:
-		if !validSurrogatePass([]byte(s)) {
+		if !validString(s) {
 			return m.fail(m.opAt, "a Python 2 str is not UTF-8")
 		}
 		m.push(s)
@@ -112,7 +111,7 @@ func (m *machine) loadBinUnicode8(data []byte, i int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !validSurrogatePass(data[at : at+n]) {
+	if !validStr(data, at, at+n) {
 		return 0, m.fail(m.opAt, "invalid UTF-8 in a str")
 	}
 	m.push(m.str(data, at, n))
@@ -227,24 +226,4 @@ func (m *machine) bytesAt(data []byte, i, n int) string {
 		return string(data[i : i+n])
 	}
 	return m.cut(data, i, i+n)
-}
-
-// validSurrogatePass reports whether b is UTF-8 that may hold lone surrogates as three bytes
-// each, as Python's error handler surrogatepass reads and writes them.
-func validSurrogatePass(b []byte) bool {
-	for len(b) > 0 {
-		if b[0] < utf8.RuneSelf {
-			b = b[1:]
-			continue
-		}
-		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n <= 1 {
-			if len(b) < 3 || b[0] != 0xed || b[1]&0xe0 != 0xa0 || b[2]&0xc0 != 0x80 {
-				return false
-			}
-			n = 3
-		}
-		b = b[n:]
-	}
-	return true
 }

@@ -3,7 +3,6 @@ package pickleproto
 import (
 	"encoding/binary"
 	"math"
-	"unicode/utf8"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -282,7 +281,7 @@ func (m *machine) loadStrs(l *List, c *cursor) bool {
 			c.between()
 			continue
 		}
-		if b := c.data[from:to]; !utf8.Valid(b) && !validSurrogatePass(b) {
+		if !validStr(c.data, from, to) {
 			panic(bail{m.fail(c.p, "invalid UTF-8 in a str")})
 		}
 		switch {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
-	"unicode/utf8"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -89,8 +88,7 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.short(i - 2)
 			}
 			m.opAt = i - 2
-			s := data[i : i+n]
-			if !utf8.Valid(s) && !validSurrogatePass(s) {
+			if !validStr(data, i, i+n) {
 				return nil, 0, m.fail(m.opAt, "invalid UTF-8 in a str")
 			}
 			stack = append(stack, m.str(data, i, n))
@@ -109,8 +107,7 @@ func (m *machine) run() (any, int, error) {
 			if uint64(len(data)-i) < uint64(n) {
 				return nil, 0, m.short(m.opAt)
 			}
-			s := data[i : i+int(n)]
-			if !utf8.Valid(s) && !validSurrogatePass(s) {
+			if !validStr(data, i, i+int(n)) {
 				return nil, 0, m.fail(m.opAt, "invalid UTF-8 in a str")
 			}
 			stack = append(stack, m.str(data, i, int(n)))

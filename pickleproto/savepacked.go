@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -84,7 +83,7 @@ func (e *encoder) saveStrs(v []string) error {
 			e.nextFrame()
 		}
 		if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
-			if !utf8.ValidString(s) && !validSurrogatePass([]byte(s)) {
+			if !validString(s) {
 				return errNotUTF8()
 			}
 			buf := append(append(e.buf, wire.OpShortBinUnicode, byte(len(s))), s...)

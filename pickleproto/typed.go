@@ -36,9 +36,10 @@ type reader struct {
 	end      int // of the current frame, else of data
 	framed   bool
 	depth    int
-	most     int // depth that is allowed
-	memory   int64
-	taken    int64 // of the budget
+	most     int   // depth that is allowed
+	memory   int64 // bytes that may still be allocated
+	max      int64
+	taken    int64 // from the budget
 	c        *config
 	memo     []uint32          // offsets of the opcodes that made the entries
 	kept     map[uint32]string // strings fetched from the memo, by that offset
@@ -73,6 +74,7 @@ func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, wh
 	r := readers.Get().(*reader)
 	*r = reader{data: data, end: len(data), c: c, memo: r.memo[:0], intRun: r.intRun, floatRun: r.floatRun,
 		most: int(min(l.Depth, DefaultMaxDepth)) - 1, memory: l.memoryFor(len(data))}
+	r.max = r.memory
 	// A target that holds nothing can be filled where it is: to empty it again is to leave it
 	// unchanged.
 	fresh := target
@@ -151,15 +153,16 @@ func (r *reader) nextFrame() byte {
 // charge counts n bytes about to be allocated.
 func (r *reader) charge(n int) bool {
 	r.memory -= int64(n)
-	if r.memory < 0 {
+	return r.memory >= 0 && (r.c.budget == nil || r.chargeBudget())
+}
+
+// chargeBudget takes from the shared budget in lumps what has been charged since.
+func (r *reader) chargeBudget() bool {
+	more := budgetLump(r.max-r.memory, r.taken)
+	if more > 0 && !r.c.budget.Acquire(more) {
 		return false
 	}
-	if r.c.budget != nil {
-		if !r.c.budget.Acquire(int64(n)) {
-			return false
-		}
-		r.taken += int64(n)
-	}
+	r.taken += more
 	return true
 }
 
@@ -200,26 +203,22 @@ func (r *reader) putAt(n int) bool {
 	return n == len(r.memo)
 }
 
-// get takes a GET and returns the offset of the opcode that made the entry.
-func (r *reader) get() (at uint32, ok bool) {
-	n := 0
+// get takes a GET and returns its entry's index in the memo.
+func (r *reader) get() (n uint32, ok bool) {
 	if r.data[r.pos] == wire.OpBinGet {
 		if r.end-r.pos < 2 {
 			return 0, false
 		}
-		n = int(r.data[r.pos+1])
+		n = uint32(r.data[r.pos+1])
 		r.pos += 2
 	} else {
 		if r.end-r.pos < 5 {
 			return 0, false
 		}
-		n = int(binary.LittleEndian.Uint32(r.data[r.pos+1:]))
+		n = binary.LittleEndian.Uint32(r.data[r.pos+1:])
 		r.pos += 5
 	}
-	if n >= len(r.memo) || r.memo[n] == noEntry {
-		return 0, false
-	}
-	return r.memo[n], true
+	return n, uint64(n) < uint64(len(r.memo)) && r.memo[n] != noEntry
 }
 
 // strAt returns the text of the str opcode at offset at, which must end by end, and what follows.
@@ -272,11 +271,11 @@ func (r *reader) key() (b []byte, ok bool) {
 		r.pos = at + 2 + n
 		return r.data[at+2 : r.pos], r.put(at)
 	case wire.OpBinGet, wire.OpLongBinGet:
-		at, ok := r.get()
+		n, ok := r.get()
 		if !ok {
 			return nil, false
 		}
-		b, _, ok := r.strAt(int(at), len(r.data))
+		b, _, ok := r.strAt(int(r.memo[n]), len(r.data))
 		return b, ok
 	case wire.OpBinUnicode, wire.OpBinUnicode8:
 		at := r.pos
@@ -289,6 +288,10 @@ func (r *reader) key() (b []byte, ok bool) {
 
 // str takes a str.
 func (r *reader) str() (s string, ok bool) {
+	var one [1]string
+	if stringRun(r, one[:]) == 1 {
+		return one[0], true
+	}
 	switch op := r.peek(); op {
 	case wire.OpShortBinUnicode:
 		at := r.pos
@@ -305,10 +308,11 @@ func (r *reader) str() (s string, ok bool) {
 		r.pos = next
 		return s, r.put(at)
 	case wire.OpBinGet, wire.OpLongBinGet:
-		at, ok := r.get()
+		n, ok := r.get()
 		if !ok {
 			return "", false
 		}
+		at := r.memo[n]
 		b, next, ok := r.strAt(int(at), len(r.data))
 		if !ok {
 			return "", false
@@ -351,7 +355,7 @@ const (
 
 // keep returns data[from:to], which must be UTF-8, in memory of its own.
 func (r *reader) keep(from, to int) (string, bool) {
-	if !utf8.Valid(r.data[from:to]) {
+	if !ascii(r.data, from, to) && !utf8.Valid(r.data[from:to]) {
 		return "", false
 	}
 	if from >= r.textFrom && to <= r.textFrom+len(r.text) {
@@ -380,6 +384,20 @@ func (r *reader) keepApart(from, to int) (string, bool) {
 
 // integer takes an int of at most 64 bits.
 func (r *reader) integer() (n int64, ok bool) {
+	// The widest of the common arguments, and its opcode: one comparison for all.
+	if d := r.data[r.pos:r.end]; len(d) >= 5 {
+		switch d[0] {
+		case wire.OpBinInt1:
+			r.pos += 2
+			return int64(d[1]), true
+		case wire.OpBinInt2:
+			r.pos += 3
+			return int64(d[1]) | int64(d[2])<<8, true
+		case wire.OpBinInt:
+			r.pos += 5
+			return int64(int32(binary.LittleEndian.Uint32(d[1:]))), true
+		}
+	}
 	op := r.peek()
 	d := r.data[r.pos:r.end]
 	switch op {
@@ -414,6 +432,10 @@ func (r *reader) integer() (n int64, ok bool) {
 
 // float takes a float, or an int that it holds exactly.
 func (r *reader) float() (f float64, ok bool) {
+	if d := r.data[r.pos:r.end]; len(d) >= 9 && d[0] == wire.OpBinFloat {
+		r.pos += 9
+		return math.Float64frombits(binary.BigEndian.Uint64(d[1:])), true
+	}
 	if r.peek() == wire.OpBinFloat {
 		if r.end-r.pos < 9 {
 			return 0, false

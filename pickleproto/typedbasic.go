@@ -257,38 +257,60 @@ func floatRun[T float32 | float64](r *reader, to []T) (n int, ok bool) {
 }
 
 func stringItems(r *reader, s []string, from, most int) ([]string, bool) {
-	for ; most > 0; most-- {
-		var v string
-		ok := false
-		data, pos := r.data, r.pos
-		if r.end-pos > 2 && data[pos] == wire.OpShortBinUnicode && r.end-pos > 2+int(data[pos+1]) {
-			next := pos + 2 + int(data[pos+1])
-			if v, ok = r.keep(pos+2, next); !ok {
-				return s, false
-			}
-			r.pos = next
-			if data[next] == wire.OpMemoize && (len(r.memo) == 0 || r.memo[0] != noEntry) {
-				r.memo = append(r.memo, uint32(pos))
-				r.pos++
-			} else if !r.put(pos) {
-				return s, false
-			}
-		} else {
-			if endsItems(r.peek()) {
-				return s, true
-			}
-			if v, ok = r.str(); !ok {
-				return s, false
-			}
-		}
-		if len(s) == cap(s) {
+	for most > 0 {
+		if len(s) == cap(s) && !endsItems(r.peek()) {
+			var ok bool
 			if s, ok = grown(r, s, from); !ok {
 				return s, false
 			}
 		}
+		n := stringRun(r, s[len(s):len(s)+min(cap(s)-len(s), most)])
+		s = s[:len(s)+n]
+		if most -= n; n > 0 {
+			continue
+		}
+		if endsItems(r.peek()) {
+			return s, true
+		}
+		v, ok := r.str()
+		if !ok {
+			return s, false
+		}
 		s = append(s, v)
+		most--
 	}
 	return s, true
+}
+
+// stringRun reads memoised short strs of ASCII into to. It returns how many there were.
+func stringRun(r *reader, to []string) (n int) {
+	if len(r.memo) > 0 && r.memo[0] == noEntry {
+		return 0
+	}
+	data, pos, memo := r.data[:r.end], r.pos, r.memo
+	text, textFrom := r.text, r.textFrom
+	for n < len(to) && len(data)-pos >= 3 && data[pos] == wire.OpShortBinUnicode {
+		begin := pos + 2
+		next := begin + int(data[pos+1])
+		if next >= len(data) || data[next] != wire.OpMemoize || !ascii(data, begin, next) {
+			break
+		}
+		if begin >= textFrom && next <= textFrom+len(text) {
+			to[n] = text[begin-textFrom : next-textFrom]
+		} else {
+			v, ok := r.keepApart(begin, next)
+			if !ok {
+				break
+			}
+			to[n] = v
+			text, textFrom = r.text, r.textFrom
+		}
+		memo = append(memo, uint32(pos))
+		pos = next + 1
+		n++
+	}
+	r.pos, r.memo = pos, memo
+	return n
 }
 
 // basicSlice returns the reader for the slices that have one of their own.

@@ -81,15 +81,6 @@ func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) 
 		return false
 	}
 	var m map[string]T
-	entry := func() bool {
-		k, ok := r.str()
-		if !ok {
-			return false
-		}
-		v, ok := value(r)
-		m[k] = v
-		return ok
-	}
 	for full := true; full; {
 		switch r.nextEntries() {
 		case aBatch:
@@ -105,9 +96,15 @@ func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) 
 			}
 			n := 0
 			for ; r.peek() != wire.OpSetItems; n++ {
-				if !r.charge(size) || !entry() {
+				k, ok := r.str()
+				if !ok || !r.charge(size) {
 					return false
 				}
+				v, ok := value(r)
+				if !ok {
+					return false
+				}
+				m[k] = v
 			}
 			r.pos++
 			full = n >= batchSize
@@ -115,9 +112,15 @@ func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) 
 			if m == nil {
 				m = map[string]T{}
 			}
-			if !r.charge(size) || !entry() || !r.take(wire.OpSetItem) {
+			k, ok := r.str()
+			if !ok || !r.charge(size) {
 				return false
 			}
+			v, ok := value(r)
+			if !ok || !r.take(wire.OpSetItem) {
+				return false
+			}
+			m[k] = v
 		default:
 			full = false
 		}

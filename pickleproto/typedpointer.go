@@ -12,7 +12,7 @@ type pointerSlab struct {
 }
 
 // slabBytesMost bounds a slab: a pointer that the program keeps keeps the slab.
-const slabBytesMost = 2048
+const slabBytesMost = 2048 - slabHeader
 
 // newElem returns a new variable for a pointer to point to. Small ones come from slabs, which
 // double, so that few pointers cost little.

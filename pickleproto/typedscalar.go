@@ -110,8 +110,8 @@ func fillBytes(r *reader, v place) bool {
 	return r.put(begin)
 }
 
-// slabItems is how many values behind interfaces are allocated together, at most.
-const slabItems = 256
+// slabItems is how many values behind interfaces are allocated together, at most: strs fill a slab.
+const slabItems = (slabBytes - slabHeader) / 16
 
 // slab returns a slab for more values of a kind, n of which the last one held.
 func slab[T any](r *reader, n int, size int) ([]T, bool) {

@@ -125,8 +125,8 @@ func (f *fastField) read(r *reader, v place) (ok bool) {
 	return ok
 }
 
-// keysOf returns the offsets, plus one, of the strs that were the keys of p's fields: most records
-// after the first one fetch their keys from the memo.
+// keysOf returns the memo indices, plus one, of the strs that were the keys of p's fields: most
+// records after the first one fetch their keys from the memo.
 func (r *reader) keysOf(p *typePlan) []uint32 {
 	switch {
 	case r.keysPlan == nil: // the first struct, and perhaps the only one
@@ -163,6 +163,10 @@ func (f *filler) field(r *reader) bool {
 	var name []byte
 	var ok bool
 	from := uint32(noEntry)
+	if i < len(f.keys) && r.end-r.pos >= 2 && r.data[r.pos] == wire.OpBinGet && f.keys[i] == uint32(r.data[r.pos+1])+1 {
+		r.pos += 2
+		goto found
+	}
 	if op := r.peek(); op == wire.OpBinGet || op == wire.OpLongBinGet {
 		if from, ok = r.get(); !ok {
 			return false
@@ -170,7 +174,7 @@ func (f *filler) field(r *reader) bool {
 		if i < len(f.keys) && f.keys[i] == from+1 {
 			goto found
 		}
-		name, _, ok = r.strAt(int(from), len(r.data))
+		name, _, ok = r.strAt(int(r.memo[from]), len(r.data))
 	} else {
 		name, ok = r.key()
 	}

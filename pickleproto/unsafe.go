@@ -57,6 +57,9 @@ func boxTuple(p *Tuple) any   { return box(typTuple, unsafe.Pointer(p)) }
 // stringOf returns the bytes as a string that shares their memory; nobody may write to them.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// textBytes returns the bytes of s, which must not be written to.
+func textBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
 // stringAddress and tupleAddress are what identity goes by.
 func stringAddress(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
 func tupleAddress(t Tuple) uintptr   { return uintptr(unsafe.Pointer(unsafe.SliceData(t))) }
