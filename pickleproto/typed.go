@@ -66,15 +66,13 @@ const noEntry = math.MaxUint32
 // unmarshalFast reads the pickle at the beginning of data into target, or leaves that unchanged
 // and returns false.
 func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, whole bool) (n int, ok bool) {
-	l := &c.limits
-	if p.fast == nil || c.memo != nil || int64(len(data)) > l.Message || uint64(len(data)) >= noEntry ||
-		l.Stack != unlimited || l.Memo != unlimited || l.IntSize < 8 || l.Marks < DefaultMaxDepth {
+	if p.fast == nil {
 		return 0, false
 	}
-	r := readers.Get().(*reader)
-	*r = reader{data: data, end: len(data), c: c, memo: r.memo[:0], intRun: r.intRun, floatRun: r.floatRun,
-		most: int(min(l.Depth, DefaultMaxDepth)) - 1, memory: l.memoryFor(len(data))}
-	r.max = r.memory
+	r := readerOf(data, c)
+	if r == nil {
+		return 0, false
+	}
 	// A target that holds nothing can be filled where it is: to empty it again is to leave it
 	// unchanged.
 	fresh := target
@@ -84,14 +82,7 @@ func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, wh
 		fresh.Set(target)
 	}
 	n, ok = r.read(placeOf(fresh.Addr()), p)
-	if r.taken > 0 {
-		c.budget.Release(r.taken)
-	}
-	if cap(r.memo) > pooledItems {
-		r.memo = nil
-	}
-	*r = reader{memo: r.memo, intRun: keepRun(r.intRun), floatRun: keepRun(r.floatRun)}
-	readers.Put(r)
+	r.free()
 	switch {
 	case !ok || whole && n != len(data):
 		if inPlace {
@@ -104,18 +95,57 @@ func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, wh
 	return n, true
 }
 
+// readerOf makes a reader of data, to be freed; nil if the options ask for what only the machine
+// can do.
+func readerOf(data []byte, c *config) *reader {
+	l := &c.limits
+	if c.memo != nil || int64(len(data)) > l.Message || uint64(len(data)) >= noEntry ||
+		l.Stack != unlimited || l.Memo != unlimited || l.IntSize < 8 || l.Marks < DefaultMaxDepth {
+		return nil
+	}
+	r := readers.Get().(*reader)
+	*r = reader{data: data, end: len(data), c: c, memo: r.memo[:0], intRun: r.intRun, floatRun: r.floatRun,
+		most: int(min(l.Depth, DefaultMaxDepth)) - 1, memory: l.memoryFor(len(data))}
+	r.max = r.memory
+	return r
+}
+
+func (r *reader) free() {
+	if r.taken > 0 {
+		r.c.budget.Release(r.taken)
+	}
+	if cap(r.memo) > pooledItems {
+		r.memo = nil
+	}
+	*r = reader{memo: r.memo, intRun: keepRun(r.intRun), floatRun: keepRun(r.floatRun)}
+	readers.Put(r)
+}
+
 func (r *reader) read(v place, p *typePlan) (n int, ok bool) {
+	if !r.proto() || !p.fast(r, v) || !r.stop() {
+		return 0, false
+	}
+	return r.pos, true
+}
+
+// proto takes the PROTO that a pickle may begin with.
+func (r *reader) proto() bool {
 	if len(r.data) > 2 && r.data[0] == wire.OpProto {
 		if r.data[1] > HighestProtocol {
-			return 0, false
+			return false
 		}
 		r.pos = 2
 	}
-	if !p.fast(r, v) || r.peek() != wire.OpStop {
-		return 0, false
+	return true
+}
+
+// stop takes the STOP, with which a frame must end as well.
+func (r *reader) stop() bool {
+	if r.peek() != wire.OpStop {
+		return false
 	}
 	r.pos++
-	return r.pos, !r.framed || r.pos == r.end
+	return !r.framed || r.pos == r.end
 }
 
 // peek returns the next opcode, or 0, which is none. At a frame's end it enters the next one.

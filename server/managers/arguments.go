@@ -40,7 +40,11 @@ func (m *method) invoke(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := m.fn.Call(in)
+	return m.finish(m.fn.Call(in))
+}
+
+// finish makes one value of the results.
+func (m *method) finish(out []reflect.Value) (any, error) {
 	if m.fails {
 		last := out[len(out)-1]
 		out = out[:len(out)-1]

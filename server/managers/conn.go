@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -24,6 +25,7 @@ type client struct {
 	called map[*object]struct{} // for OrphanTimeout
 	call   call                 // the one under way
 
+	accepted bool // the connection goes on with calls of objects
 	shutdown bool // the client has demanded the server's end
 
 	// While a call waits for something, another goroutine receives, to see the client's end.
@@ -46,6 +48,10 @@ type call struct {
 	method   string
 	args     pickleproto.Tuple
 	kwds     *pickleproto.Dict // may be nil
+
+	// Of one that takes the direct way, which has no args and kwds:
+	object *object
+	direct *direct
 }
 
 // errNoMethod is a target's answer to a name that it does not know.
@@ -62,27 +68,22 @@ func (m *Manager) serveConn(ctx context.Context, tc transport.Conn) error {
 	m.objects.connected(c.host)
 	defer func() { m.objects.disconnected(c.host, c.called) }()
 	defer c.unwatch()
-	msg, err := c.receive()
-	if err != nil {
-		return c.refused(msg, err)
-	}
-	serve := false
-	err = c.answer(ctx, msg, func(ctx context.Context) (answer, error) {
-		a, again, err := c.serverCall(ctx)
-		serve = again && err == nil
-		return a, err
-	})
-	if err == nil && c.shutdown {
-		// By itself: it may wait for this connection.
-		go m.OnShutdown()
-	}
-	for err == nil && serve {
-		if msg, err = c.receive(); err != nil {
+	for {
+		msg, err := c.receive()
+		if err != nil {
 			return c.refused(msg, err)
 		}
-		err = c.answer(ctx, msg, c.objectCall)
+		if err = c.answer(ctx, msg); err != nil {
+			return err
+		}
+		if c.shutdown {
+			// By itself: it may wait for this connection.
+			go m.OnShutdown()
+		}
+		if !c.accepted {
+			return nil
+		}
 	}
-	return err
 }
 
 // refused ends a connection from which no further message comes; one that is too large is told.
@@ -202,16 +203,22 @@ type answer struct {
 }
 
 // answer decodes a request, has it served and sends the answer. Its error ends the connection.
-func (c *client) answer(ctx context.Context, msg transport.Message, serve func(context.Context) (answer, error)) error {
+func (c *client) answer(ctx context.Context, msg transport.Message) error {
 	call := &c.call
 	p := msg.Protocol
 	call.protocol, call.size = p, len(msg.Data)
-	if err := call.decode(msg.Data); err != nil {
-		c.m.log.Warn("bad request", "remote", c.tc.NetConn().RemoteAddr(), "err", err)
-		return c.send(p, traceback(err, p))
+	serve := (*client).serverCall
+	if c.accepted {
+		serve = (*client).objectCall
+	}
+	if !c.accepted || !call.directly(msg.Data) {
+		if err := call.decode(msg.Data); err != nil {
+			c.m.log.Warn("bad request", "remote", c.tc.NetConn().RemoteAddr(), "err", err)
+			return c.send(p, traceback(err, p))
+		}
 	}
 	a, err := c.guarded(ctx, serve)
-	call.args, call.kwds = nil, nil
+	call.args, call.kwds, call.object, call.direct = nil, nil, nil, nil
 	if err != nil {
 		a = c.failed(err, p)
 	}
@@ -219,7 +226,7 @@ func (c *client) answer(ctx context.Context, msg transport.Message, serve func(c
 }
 
 // guarded calls serve; its panic is an error that says nothing of its innards.
-func (c *client) guarded(ctx context.Context, serve func(context.Context) (answer, error)) (a answer, err error) {
+func (c *client) guarded(ctx context.Context, serve func(*client, context.Context) (answer, error)) (a answer, err error) {
 	x := &callContext{Context: ctx, client: c}
 	defer func() {
 		x.end()
@@ -229,7 +236,7 @@ func (c *client) guarded(ctx context.Context, serve func(context.Context) (answe
 			err = &tracebackError{fmt.Errorf("internal error in the method %s", pickleproto.Repr(clip(c.call.method)))}
 		}
 	}()
-	return serve(x)
+	return serve(c, x)
 }
 
 // failed is the answer for an error.
@@ -264,7 +271,7 @@ func (c *client) send(protocol int, a answer) error {
 	}()
 	head := c.tc.Headroom()
 	buf := append((*out)[:0], make([]byte, head)...)
-	buf, err := pickleproto.AppendMarshal(buf, pickleproto.Tuple{text(a.kind, protocol), a.value}, c.m.encodeOpts[protocol]...)
+	buf, err := c.m.encode[protocol].AppendMarshal(buf, pickleproto.Tuple{text(a.kind, protocol), a.value})
 	if err == nil {
 		*out = buf
 		err = c.tc.Send(buf)
@@ -292,12 +299,14 @@ var rebuildProxyName = []byte("RebuildProxy")
 // decode reads (ident, method, args, kwds).
 func (c *call) decode(data []byte) error {
 	c.ident, c.method, c.args, c.kwds = "", "", nil, nil
-	opts := c.m.decodeOpts
+	decode := c.m.decode
 	if len(data) > copyStringsAbove {
-		opts = append(opts[:len(opts):len(opts)], pickleproto.WithCopyStrings())
+		decode = c.m.decodeLong
 	}
-	x, err := pickleproto.Native.Decode(data, opts...)
-	if err != nil {
+	var x any
+	if _, err := decode.UnmarshalFirst(data, &x); err == io.EOF {
+		return fmt.Errorf("an empty message: %w", io.ErrUnexpectedEOF)
+	} else if err != nil {
 		return err
 	}
 	request, ok := x.(pickleproto.Tuple)
@@ -388,7 +397,7 @@ func (c *call) stores() bool {
 
 // bindOptions are those for the binding of an argument, within the limits of the message.
 func (c *call) bindOptions() []pickleproto.Option {
-	opts := c.m.decodeOpts
+	opts := c.m.bindOpts
 	if c.size > 4<<10 {
 		memory := int64(1<<20 + 64*c.size)
 		opts = append(opts[:len(opts):len(opts)], pickleproto.WithLimits(pickleproto.Limits{Memory: memory, Work: 10_000_000 + 16*int64(c.size)}))
@@ -399,13 +408,22 @@ func (c *call) bindOptions() []pickleproto.Option {
 // objectCall serves the call of an object's method.
 func (c *client) objectCall(ctx context.Context) (answer, error) {
 	call := &c.call
-	o := c.m.objects.get(call.ident)
+	o := call.object
+	if o == nil {
+		o = c.m.objects.get(call.ident)
+	}
 	if o == nil {
 		return answer{}, &tracebackError{noKey(call.ident)}
 	}
 	c.noteCall(o)
-	v, err := o.target.call(ctx, call)
-	if errors.Is(err, errNoMethod) {
+	var v any
+	var err error
+	if call.direct != nil {
+		v, err = call.direct.invoke(ctx)
+	} else {
+		v, err = o.target.call(ctx, call)
+	}
+	if err == errNoMethod {
 		return c.fallback(ctx, o)
 	}
 	if err != nil {

@@ -10,33 +10,32 @@ import (
 	"github.com/picklebridge/picklebridge/pickleproto"
 )
 
-// serverCall serves a request to the server itself. again tells that the connection goes on with
-// calls of objects.
-func (c *client) serverCall(ctx context.Context) (a answer, again bool, err error) {
+// serverCall serves a request to the server itself.
+func (c *client) serverCall(ctx context.Context) (answer, error) {
+	a := answer{kind: "#RETURN"}
 	call := &c.call
 	p := call.protocol
-	a.kind = "#RETURN"
 	switch call.method {
 	case "dummy":
 	case "create":
 		o, err := c.create(ctx)
 		if err != nil {
-			return a, false, &tracebackError{err}
+			return a, &tracebackError{err}
 		}
 		a.value = pickleproto.Tuple{text(o.id, p), names(o.exposedNames(), p)}
 	case "accept_connection":
-		again = true // the name that it brings is that of the client's thread
+		c.accepted = true // the name that it brings is that of the client's thread
 	case "get_methods":
 		id, ok := "", false
 		if len(call.args) == 1 {
 			id, ok = tokenID(call.args[0])
 		}
 		if !ok {
-			return a, false, &tracebackError{typeError("get_methods() takes a Token")}
+			return a, &tracebackError{typeError("get_methods() takes a Token")}
 		}
 		o := c.m.objects.get(id)
 		if o == nil {
-			return a, false, &tracebackError{noKey(id)}
+			return a, &tracebackError{noKey(id)}
 		}
 		a.value = names(o.exposedNames(), p)
 	case "incref", "decref":
@@ -45,14 +44,14 @@ func (c *client) serverCall(ctx context.Context) (a answer, again bool, err erro
 			id, ok = str(call.args[0])
 		}
 		if !ok {
-			return a, false, &tracebackError{typeError("%s() takes an ident", call.method)}
+			return a, &tracebackError{typeError("%s() takes an ident", call.method)}
 		}
 		count := c.m.objects.incref
 		if call.method == "decref" {
 			count = c.m.objects.decref
 		}
 		if err := count(id); err != nil {
-			return a, false, &tracebackError{err}
+			return a, &tracebackError{err}
 		}
 	case "number_of_objects":
 		a.value = int64(c.m.objects.count())
@@ -60,13 +59,13 @@ func (c *client) serverCall(ctx context.Context) (a answer, again bool, err erro
 		a.value = text(c.m.objects.info(ctx, call), p)
 	case "shutdown":
 		if c.m.OnShutdown == nil {
-			return a, false, &tracebackError{pickleproto.NewException("PermissionError", "this manager is not ended by its clients")}
+			return a, &tracebackError{pickleproto.NewException("PermissionError", "this manager is not ended by its clients")}
 		}
 		c.shutdown = true // when it is answered: what OnShutdown does may end the process
 	default:
-		return a, false, &tracebackError{pickleproto.NewException("AssertionError", pickleproto.Repr(clip(call.method))+" unrecognized")}
+		return a, &tracebackError{pickleproto.NewException("AssertionError", pickleproto.Repr(clip(call.method))+" unrecognized")}
 	}
-	return a, again, nil
+	return a, nil
 }
 
 // create makes an object, or a reference to one that is shared: args are the typeid and the

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,8 +56,11 @@ type Manager struct {
 	setup      sync.Once
 	objects    table
 	log        *slog.Logger
-	decodeOpts []pickleproto.Option
-	encodeOpts [pickleproto.HighestProtocol + 1][]pickleproto.Option
+	bindOpts   []pickleproto.Option
+	decode     *pickleproto.Prepared // of requests
+	decodeLong *pickleproto.Prepared // of long ones
+	direct     *pickleproto.Prepared // of those of which call.directly reads
+	encode     [pickleproto.HighestProtocol + 1]*pickleproto.Prepared
 }
 
 // registration is what Register was told of a typeid.
@@ -92,7 +97,7 @@ func (m *Manager) Register(typeid string, v any, opts ...RegisterOption) error {
 		o(&r.cfg)
 	}
 	if isFunc(v) {
-		f, err := methodOf(typeid, v, nil)
+		f, err := methodOf(typeid, reflect.ValueOf(v), nil)
 		if err != nil {
 			return err
 		}
@@ -155,10 +160,14 @@ func (m *Manager) server() *server.Server {
 		if m.log == nil {
 			m.log = slog.Default()
 		}
-		m.decodeOpts = append([]pickleproto.Option{pickleproto.WithLimits(base.Limits), pickleproto.WithBudget(base.Budget)}, base.Options...)
-		for p := range m.encodeOpts {
-			m.encodeOpts[p] = append([]pickleproto.Option{pickleproto.WithLimits(base.Limits)}, base.Options...)
-			m.encodeOpts[p] = append(m.encodeOpts[p], pickleproto.WithProtocol(p))
+		m.bindOpts = append([]pickleproto.Option{pickleproto.WithLimits(base.Limits), pickleproto.WithBudget(base.Budget)}, base.Options...)
+		decoding := func(more ...pickleproto.Option) *pickleproto.Prepared {
+			return pickleproto.Prepare(slices.Concat(m.bindOpts, more)...)
+		}
+		m.decode, m.decodeLong, m.direct = decoding(), decoding(pickleproto.WithCopyStrings()), decoding(pickleproto.WithDisallowUnknownFields())
+		for p := range m.encode {
+			m.encode[p] = pickleproto.Prepare(slices.Concat([]pickleproto.Option{pickleproto.WithLimits(base.Limits)},
+				base.Options, []pickleproto.Option{pickleproto.WithProtocol(p)})...)
 		}
 		m.objects.init(m.MaxObjects, m.OrphanTimeout)
 		m.mu.Lock()

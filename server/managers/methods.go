@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
@@ -74,6 +75,7 @@ type method struct {
 	required int
 	results  int // without the error
 	fails    bool
+	direct   *sync.Pool // of *direct; nil if no call takes the direct way
 }
 
 // param is a parameter as Python sees it.
@@ -91,9 +93,8 @@ var (
 
 func isFunc(v any) bool { return v != nil && reflect.TypeOf(v).Kind() == reflect.Func }
 
-// methodOf looks at the function v. names are those of its parameters, if given.
-func methodOf(name string, v any, names []string) (*method, error) {
-	fn := reflect.ValueOf(v)
+// methodOf looks at the function fn. names are those of its parameters, if given.
+func methodOf(name string, fn reflect.Value, names []string) (*method, error) {
 	t := fn.Type()
 	m := &method{name: name, fn: fn, into: -1, variadic: t.IsVariadic()}
 	for i := range t.NumIn() {
@@ -136,6 +137,7 @@ func methodOf(name string, v any, names []string) (*method, error) {
 			m.required = i + 1
 		}
 	}
+	m.direct = directPool(m)
 	return m, nil
 }
 
@@ -231,7 +233,7 @@ func reflected(v any, cfg *registerConfig, typeid string) (*reflectedValue, erro
 				name += "_"
 			}
 		}
-		m, err := methodOf(name, rv.Method(i).Interface(), cfg.params[goName])
+		m, err := methodOf(name, rv.Method(i), cfg.params[goName])
 		if err != nil {
 			return nil, err
 		}

@@ -54,6 +54,13 @@ func (t *table) init(limit int, orphans time.Duration) {
 	t.next = uint64(time.Now().UnixNano())
 }
 
+// named is get for an id within a message.
+func (t *table) named(id []byte) *object {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byID[string(id)]
+}
+
 func (t *table) get(id string) *object {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
