@@ -1,9 +1,9 @@
 """Python's own manager: SyncManager, and a class of the test's own.
 
-    python sync_server.py
+    python sync_server.py [PATH]
 
-It prints "listening PORT" and serves until it is killed. Its authkey is "k". Runs on
-Python 2.7 and 3.
+It prints "listening PORT" and serves until it is killed; with a PATH, on that Unix socket, and PORT is 0. Its
+authkey is "k". Runs on Python 2.7 and 3.
 """
 
 from __future__ import print_function
@@ -37,7 +37,8 @@ Manager.register('calc', Calc, method_to_typeid={'child': 'calc_child'})
 Manager.register('calc_child')
 
 if __name__ == '__main__':
-    server = Manager(address=('127.0.0.1', 0), authkey=b'k').get_server()
-    print('listening', server.address[1])
+    path = sys.argv[1] if len(sys.argv) > 1 else None
+    server = Manager(address=path or ('127.0.0.1', 0), authkey=b'k').get_server()
+    print('listening', 0 if path else server.address[1])
     sys.stdout.flush()
     server.serve_forever()

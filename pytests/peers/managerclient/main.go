@@ -1,9 +1,9 @@
 // Command managerclient calls a Python manager, that of pytests/peers/sync_server.py or one with
 // the same objects.
 //
-//	managerclient ADDRESS          checks what a Go client of a manager can do; prints "ok"
-//	managerclient ADDRESS bench CONNECTIONS TIME NUMBERS
-//	                               calls add, or sum if there are NUMBERS; prints calls a second
+//	managerclient ADDRESS
+//
+// checks what a Go client of a manager can do, and prints "ok".
 package main
 
 import (
@@ -12,10 +12,8 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/picklebridge/picklebridge/client"
@@ -42,10 +40,6 @@ func main() {
 	defer cancel()
 	c, err := managers.Dial(ctx, os.Args[1], []byte("k"))
 	must(err)
-	if len(os.Args) > 2 {
-		bench(ctx, c, os.Args[3:])
-		return
-	}
 	calls(ctx, c)
 	containers(ctx, c)
 	cancelled(ctx, c)
@@ -229,45 +223,4 @@ func cancelled(ctx context.Context, c *managers.Client) {
 	err = e.Call(short, "wait", nil, nil, nil)
 	check(errors.Is(err, context.DeadlineExceeded) && errors.Is(err, client.ErrUnanswered), "wait: %v", err)
 	must(e.Call(ctx, "set", nil, nil, nil))
-}
-
-// bench counts the calls that are served in some time.
-func bench(ctx context.Context, c *managers.Client, args []string) {
-	n, err := strconv.Atoi(args[0])
-	must(err)
-	d, err := time.ParseDuration(args[1])
-	must(err)
-	size, err := strconv.Atoi(args[2])
-	must(err)
-	calc, err := c.Create(ctx, "calc", nil, nil)
-	must(err)
-	numbers, sum := make([]int64, size), int64(0)
-	for i := range numbers {
-		numbers[i] = int64(i)
-		sum += numbers[i]
-	}
-	var count atomic.Int64
-	end := time.Now().Add(d)
-	var wg sync.WaitGroup
-	for range n {
-		wg.Go(func() {
-			s := c.NewSession()
-			defer s.Close()
-			p := calc.In(s)
-			var x int64
-			for i := int64(0); time.Now().Before(end); i++ {
-				if size > 0 {
-					must(p.Call(ctx, "sum", []any{numbers}, nil, &x))
-					check(x == sum, "wrong sum")
-				} else {
-					must(p.Call(ctx, "add", []any{i, 40}, nil, &x))
-					check(x == i+40, "wrong sum")
-				}
-				count.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	fmt.Printf("%.0f\n", float64(count.Load())/d.Seconds())
-	must(c.Close())
 }
