@@ -4,6 +4,9 @@ GO ?= go
 # python3 may be a shim or a virtual environment: the executable behind it counts.
 PYTHON ?= $(shell python3 -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))')
 PYTEST = .venv/bin/python -m pytest -rs pytests
+# The pytests wait more than they compute: for the programs that they start.
+PYTEST_PROCESSES ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
+TOGETHER = -n $(PYTEST_PROCESSES) --dist loadgroup
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s
@@ -72,11 +75,12 @@ endif
 
 py-test: server client .venv/made
 	@echo "== pytest, one Python"
-	@$(PYTEST)
+	@$(PYTEST) $(TOGETHER)
 
 py-check: server client .venv/made .venv-payloads/made
 	@echo "== pytest, every CPython found"
-	@PICKLEBRIDGE_PYTHONS=all $(PYTEST)
+	@PICKLEBRIDGE_PYTHONS=all $(PYTEST) $(TOGETHER) -m 'not alone'
+	@PICKLEBRIDGE_PYTHONS=all $(PYTEST) -q -m alone
 
 lint: ## staticcheck
 	@echo "== staticcheck"

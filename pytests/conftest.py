@@ -4,6 +4,9 @@ PICKLEBRIDGE_PYTHONS (or --pythons) chooses the peers: "one" (the newest CPython
 default), "all", or versions such as "2.7,3.13". Tests that take `python` run once
 with each chosen one; those that take `python3` leave out Python 2; those that take
 `every_python3` run with each CPython 3 found, whatever was chosen.
+
+With `-n N --dist loadgroup` (pytest-xdist) N processes share the tests, which mostly wait for the
+programs they start. What each has found out comes together in one summary.
 """
 
 import collections
@@ -24,14 +27,30 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.found = interpreters.find()
+    config.addinivalue_line("markers", "alone: measures something, and is best run with nothing beside it")
+    config.addinivalue_line("markers", "xdist_group(name): with --dist loadgroup, one process runs all of a name in turn")
+    # A process of several is told: to ask each interpreter takes a while.
+    told = getattr(config, "workerinput", {}).get("found")
+    config.found = [interpreters.Python(*p) for p in told] if told else interpreters.find()
     try:
         config.chosen = interpreters.select(config.found, config.getoption("--pythons"))
     except ValueError as e:
         raise pytest.UsageError(str(e))
     config.thorough = config.getoption("--pythons") == "all"
-    config.figures = []
+    config.figures, config.left = [], []
     config.ran = collections.Counter()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["found"] = [(p.executable, ".".join(map(str, p.version)), p.label) for p in node.config.found]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    output = getattr(node, "workeroutput", {})
+    node.config.figures.extend(output.get("figures", []))
+    node.config.left.extend(output.get("left", []))
 
 
 def pytest_report_header(config):
@@ -74,12 +93,16 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session):
     """Nothing is left running: whatever a test started, it has ended."""
-    left = [p for p in harness.started if p.popen.poll() is None]
-    for process in left:
-        process.kill()
-    if left and session.exitstatus == 0:
-        session.config.figures.append("left running: %s" % [p.argv for p in left])
-        session.exitstatus = 1
+    config = session.config
+    for process in harness.started:
+        if process.popen.poll() is None:
+            process.kill()
+            config.left.append(" ".join(process.argv))
+    if hasattr(config, "workeroutput"):
+        config.workeroutput.update(figures=config.figures, left=config.left)
+    elif config.left:
+        config.figures.append("left running: %s" % config.left)
+        session.exitstatus = session.exitstatus or 1
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -156,6 +156,7 @@ def calls_a_second(programs, load, server, window, numbers):
     return rate, (processor_seconds(process) - before) / (rate * window / 1e3) * 1e6
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the load is sent by way of epoll, which Linux has")
 def test_throughput(programs, go_manager, tmp_path_factory, tmp_path, request, figure):
     """Calls a second of the Go manager and of Python's own, in turns, 16 connections, the same load.

@@ -135,6 +135,7 @@ def start_python3(request):
     return threes[-1] if threes else sys.executable
 
 
+@pytest.mark.xdist_group("port 12345")
 def test_port_12345_script1_against_pickle_server(programs, request, port12345):
     server = programs.start([harness.binary("pickle-server")])
     server.wait_for(r"msg=listening addr=127\.0\.0\.1:12345")
@@ -144,6 +145,7 @@ def test_port_12345_script1_against_pickle_server(programs, request, port12345):
     assert server.wait() == 0, server.stderr
 
 
+@pytest.mark.xdist_group("port 12345")
 def test_port_12345_pickle_client_against_script2(programs, request, port12345):
     script2 = programs.start([start_python3(request), SCRIPT2])
     deadline = time.time() + harness.TIMEOUT
