@@ -4,9 +4,9 @@ GO ?= go
 # python3 may be a shim or a virtual environment: the executable behind it counts.
 PYTHON ?= $(shell python3 -c 'import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))')
 PYTEST = .venv/bin/python -m pytest -rs pytests
-# The pytests wait more than they compute: for the programs that they start.
-PYTEST_PROCESSES ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
-TOGETHER = -n $(PYTEST_PROCESSES) --dist loadgroup
+# The tests wait a good deal, for programs that they start and for deadlines.
+PROCESSES ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
+TOGETHER = -n $(PROCESSES) --dist loadgroup
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s
@@ -51,11 +51,11 @@ go-vet:
 ifneq ($(CC_FOUND),)
 go-test:
 	@echo "== go test -race"
-	@CGO_ENABLED=1 $(GO) test -race ./...
+	@CGO_ENABLED=1 $(GO) test -race -p $(PROCESSES) ./...
 else
 go-test:
 	@echo "== go test (no C compiler found: without the race detector)"
-	@$(GO) test ./...
+	@$(GO) test -p $(PROCESSES) ./...
 endif
 
 # Made anew whenever requirements.txt changes.
@@ -94,7 +94,10 @@ vuln:
 	elif echo "$$out" | grep -q '^exit status 3$$'; then echo "$$out"; exit 1; \
 	else echo "not run, its database cannot be reached:"; echo "$$out" | tail -n 3; fi
 
+# The race detector makes Go ten times slower: with it, tests of many cases take some of them.
 go-thorough:
+	@echo "== go test, every case"
+	@$(GO) test -p $(PROCESSES) ./...
 	@echo "== 10,000 idle connections, 500 slow senders, 50,000 connects and closes"
 	@PICKLEBRIDGE_THOROUGH=1 $(GO) test ./server/cmd/pickle-server
 

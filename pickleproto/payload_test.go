@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -162,6 +163,9 @@ func TestPayloadsAreThoseOfPython(t *testing.T) {
 			require.NoError(t, err)
 			ours := p.pickle(t)
 			require.Equal(t, len(theirs), len(ours))
+			if bytes.Equal(theirs, ours) {
+				return
+			}
 			for i := range theirs {
 				if theirs[i] != ours[i] {
 					require.Failf(t, "other bytes than Python's", "at %d: %q, Python wrote %q", i, ours[i:min(i+40, len(ours))], theirs[i:min(i+40, len(theirs))])

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -72,7 +73,7 @@ func TestCorpusIntoTypes(t *testing.T) {
 	}
 	types = append(types, reflect.TypeFor[error](), reflect.TypeFor[fmt.Stringer](), reflect.TypeFor[any]())
 	fitted := 0
-	for i, b := range smallCorpus(t, 300) {
+	for i, b := range quick.Some(smallCorpus(t, 300), 4) {
 		for _, typ := range types {
 			target := reflect.New(typ)
 			err := Unmarshal(b, target.Interface())
@@ -109,7 +110,7 @@ func TestCorpusIntoTypes(t *testing.T) {
 // A budget that is used up somewhere on the way is given back.
 func TestBudgetsAreGivenBack(t *testing.T) {
 	refused := 0
-	for _, b := range smallCorpus(t, 20000) {
+	for _, b := range quick.Some(smallCorpus(t, 20000), 4) {
 		for _, most := range []int64{1, 500, 64 << 10, 70 << 10, 130 << 10} {
 			budget := NewBudget(most)
 			for _, target := range []any{new(any), new([]any), new(robustStruct), new(map[string]any), new([]string), new([]byte), new([]float64)} {
@@ -251,6 +252,9 @@ func TestLargeGoValues(t *testing.T) {
 		C float64
 	}
 	n := 30_000
+	if quick.Race {
+		n = 3_000
+	}
 	ints, small, floats, strs, bools, rows := make([]int, n), make([]int32, n), make([]float64, n), make([]string, n), make([]bool, n), make([]row, n)
 	byName, byNumber, texts := map[string]int{}, map[int]float64{}, map[string]string{}
 	for i := range n {

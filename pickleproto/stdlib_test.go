@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/pythontest"
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 )
 
 // goldenRow is a row of testdata/stdlib.txt.
@@ -343,7 +344,7 @@ func TestStdlibEqual(t *testing.T) {
 	}
 	var rows []goldenRow
 	var values []any
-	for _, row := range goldenRows(t) {
+	for _, row := range quick.Some(goldenRows(t), 2) {
 		if strings.HasPrefix(row.name, "exception") || row.name == "datetime berlin fold" {
 			continue // equal by identity alone; moved by the protocol
 		}

@@ -14,14 +14,26 @@ import (
 
 	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/picklebridge/picklebridge/pickleproto/internal/corpus"
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 )
 
 var update = flag.Bool("update", false, "write testdata/carried.txt anew")
 
 // golden is the corpus: what each CPython wrote of many objects. It is read
-// once for all tests, which leave it as it is.
+// once for all tests, which leave it as it is. To the race detector all objects
+// are the same, and one in four is enough.
 func golden(t testing.TB) []corpus.Case {
-	goldenOnce.Do(func() { goldenCases = append(corpus.Load(t, "objects"), corpus.Load(t, "payloads")...) })
+	goldenOnce.Do(func() {
+		kept := map[string]bool{}
+		for _, c := range append(corpus.Load(t, "objects"), corpus.Load(t, "payloads")...) {
+			if _, seen := kept[c.Name]; !seen {
+				kept[c.Name] = len(kept)%rarely() == 0
+			}
+			if kept[c.Name] {
+				goldenCases = append(goldenCases, c)
+			}
+		}
+	})
 	require.NotEmpty(t, goldenCases)
 	return goldenCases
 }
@@ -30,6 +42,13 @@ var (
 	goldenOnce  sync.Once
 	goldenCases []corpus.Case
 )
+
+func rarely() int {
+	if quick.Race {
+		return 4
+	}
+	return 1
+}
 
 // Python 2.7 and 3.6 have no limit of digits.
 var anyDigits = pickleproto.WithLimits(pickleproto.Limits{Digits: -1})
@@ -152,10 +171,19 @@ func TestCarried(t *testing.T) {
 		r := rows[name]
 		fmt.Fprintf(&table, "%s | %v | %v | %v | %v | %v | %v | %v\n", name, r.read[0], r.read[1], r.read[2], r.read[3], r.read[4], r.read[5], r.written)
 	}
-	if *update {
+	if *update && !quick.Race {
 		require.NoError(t, os.WriteFile("testdata/carried.txt", []byte(table.String()), 0o644))
 	}
 	want, err := os.ReadFile("testdata/carried.txt")
 	require.NoError(t, err)
-	require.Equal(t, string(want), table.String(), "go test -update writes the table anew; review what changed")
+	expected := string(want)
+	if quick.Race {
+		expected = ""
+		for line := range strings.Lines(string(want)) {
+			if name, _, _ := strings.Cut(line, " | "); rows[name] != nil || strings.HasPrefix(line, "#") {
+				expected += line
+			}
+		}
+	}
+	require.Equal(t, expected, table.String(), "go test -update writes the table anew; review what changed")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/picklebridge/picklebridge/pickleproto/internal/hostile"
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 )
 
 // Each hostile pickle of the generator, but for the largest: what must be refused is refused, with
@@ -18,7 +19,7 @@ import (
 // memory are bounded, with room for what gopickle needs beyond the estimate.
 func TestHostileGenerator(t *testing.T) {
 	accepted, refused := 0, 0
-	for _, c := range hostile.Cases(true) {
+	for _, c := range quick.Some(hostile.Cases(true), 3) {
 		b := c.Make()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -43,5 +44,5 @@ func TestHostileGenerator(t *testing.T) {
 		assert.LessOrEqual(t, len(err.Error()), 300, "%s", c)
 	}
 	t.Logf("%d accepted, %d refused", accepted, refused)
-	assert.Greater(t, refused, 400)
+	assert.Greater(t, refused, 400/rarely())
 }

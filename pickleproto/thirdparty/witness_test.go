@@ -55,7 +55,7 @@ func TestGopickleReadsWhatIsWritten(t *testing.T) {
 	})
 	t.Logf("objects read at protocols 0 to 5: %v", read)
 	for proto, n := range read {
-		require.Greater(t, n, 300, "protocol %d", proto)
+		require.Greater(t, n, 300/rarely(), "protocol %d", proto)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestStalecucumberReadsWhatIsWritten(t *testing.T) {
 		}
 	})
 	t.Logf("%d pickles read, and %d refused: it cannot read lone surrogates at protocol 0", read, refused)
-	require.Greater(t, read, 200)
+	require.Greater(t, read, 200/rarely())
 }
 
 // loadUnchecked is gopickle without this package's check before it.

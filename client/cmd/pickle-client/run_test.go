@@ -86,7 +86,8 @@ func pickled(t *testing.T, text string) []byte {
 // A pickle small enough to send can mention one list 2**60 times, or itself.
 func TestJSONIsBounded(t *testing.T) {
 	addr := serve(t, server.Echo)
-	bomb := "\x80\x02]q\x00" // lists that hold the one before twice
+	// Lists that hold the one before twice, the first one a text.
+	bomb := "\x80\x02]q\x00X\x00\x10\x00\x00" + strings.Repeat("x", 4096) + "a"
 	for i := range 30 {
 		bomb += "]q" + string(rune(i+1)) + "(h" + string(rune(i)) + "h" + string(rune(i)) + "e"
 	}

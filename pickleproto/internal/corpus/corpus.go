@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"testing"
 )
 
@@ -26,9 +28,24 @@ type Case struct {
 	Deflate []byte `json:"deflate"` // Data in the file, if it is long
 }
 
+var (
+	mu     sync.Mutex // guards loaded
+	loaded = map[string][]Case{}
+)
+
 // Load returns the cases of one file: "objects", or "payloads" (third-party packages). It fails
-// the test if there are none.
+// the test if there are none. The file is read once; Data is shared, and must be left as it is.
 func Load(t testing.TB, file string) []Case {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if loaded[file] == nil {
+		loaded[file] = read(t, file)
+	}
+	return slices.Clone(loaded[file])
+}
+
+func read(t testing.TB, file string) []Case {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	f, err := os.Open(filepath.Join(filepath.Dir(here), "..", "..", "testdata", "corpus", file+".jsonl"))

@@ -137,7 +137,7 @@ func TestRunningServer(t *testing.T) {
 			r := startServer(t, program, "-transport", name, "-max-memory", "512MiB")
 			ping := pingBy(talk)
 			other := dial(t, r.addr)
-			for _, c := range hostile.Cases(name == "raw" || testing.Short() || raceDetector) {
+			for _, c := range some(hostile.Cases(name == "raw" || testing.Short() || raceDetector)) {
 				b := c.Make()
 				if name == "raw" && len(b) == 0 {
 					continue

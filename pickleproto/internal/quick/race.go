@@ -2,4 +2,7 @@
 
 package quick
 
+// Race tells whether the race detector watches.
+const Race = true
+
 const raceFactor = 15
