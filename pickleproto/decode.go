@@ -55,6 +55,10 @@ type machine struct {
 	bareAt     int       // 1 + where on the stack the latest GLOBAL lies, if it was not memoised
 	bareObject int       // 1 + where on the stack the latest bare getattr lies
 	opAt       int       // offset of the opcode being run by a loadXxx
+
+	part bool // whole ends where the part of a message that is to be decoded ends: see loadPart
+	from int  // where in whole that begins
+	size int  // of the message
 }
 
 // batchSize is how many items CPython writes at a time.
@@ -78,7 +82,7 @@ func decode(data []byte, c *config) (v any, n int, err error) {
 }
 
 func (m *machine) start(data []byte, c *config) {
-	m.whole, m.c = data, c
+	m.whole, m.size, m.c = data, len(data), c
 	m.left = c.limits.memoryFor(len(data))
 	m.max = m.left
 	m.budget = c.budget
@@ -134,7 +138,7 @@ func (m *machine) forget() {
 	clear(m.lazy)
 	m.lazy = m.lazy[:0]
 	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
-	m.sharing = false
+	m.sharing, m.part, m.from = false, false, 0
 	m.bufferNext, m.moreChars, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0, 0
 	m.chars = [4]uint64{}
 	m.names.forget()
@@ -174,6 +178,19 @@ func (m *machine) load() (v any, n int, err error) {
 		}
 	}
 	return v, n, nil
+}
+
+// loadPart decodes the one value that data[from:to] makes, a part of the message data that holds no
+// STOP. frameEnd is where the frame that it begins in ends, 0 outside of one. What is wrong with it is
+// for load to say, from the message's beginning. It panics like what run calls.
+func (m *machine) loadPart(data []byte, from, to, frameEnd int) (v any, ok bool) {
+	m.part, m.whole, m.from, m.frameEnd = true, data[:to], from, frameEnd
+	if len(m.heights) > 0 {
+		m.heights[0] = 0
+	}
+	m.sharing, m.highest, m.nested, m.bareAt, m.bareObject = false, 0, 0, 0, 0
+	v, _, err := m.run()
+	return v, err == nil
 }
 
 // fail returns the error msg for the opcode at offset i.

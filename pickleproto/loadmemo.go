@@ -65,6 +65,17 @@ func (m *machine) memoize(v any) {
 	m.put(m.memoCount, v)
 }
 
+// memoKnown makes room for the entries up to n that someone else made.
+func (m *machine) memoKnown(n int) {
+	if n > cap(m.memo) {
+		m.growMemo(n)
+	}
+	for len(m.memo) < n {
+		m.memo = append(m.memo, unsetMemo)
+	}
+	m.memoCount = n
+}
+
 func (m *machine) put(n int, v any) {
 	if v == nil {
 		v = noneMemo

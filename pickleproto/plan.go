@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"math/big"
 	"reflect"
+	"slices"
 	"sync"
 )
 
@@ -20,6 +21,8 @@ type typePlan struct {
 	fieldPlans  []*typePlan // of fields.fields
 	size        int64       // bytes of one value
 	fast        fastFunc    // nil where only the machine will do; see typed.go
+	parts       bool        // fast leaves every value to the machine
+	runsCode    bool        // to bind a value may run code of the program
 	fastFields  []fastField // of a struct
 }
 
@@ -70,6 +73,9 @@ func planOf(t reflect.Type) *typePlan {
 	making := map[reflect.Type]*typePlan{}
 	p := makePlan(t, making)
 	for _, q := range making {
+		q.runsCode = runsCode(q, map[*typePlan]bool{})
+	}
+	for _, q := range making {
 		q.fast = fastFor(q)
 	}
 	for _, q := range making {
@@ -81,6 +87,16 @@ func planOf(t reflect.Type) *typePlan {
 		planCache.LoadOrStore(t, q)
 	}
 	return p
+}
+
+// runsCode reports whether binding to p's type or to one within it calls methods of the program.
+func runsCode(p *typePlan, seen map[*typePlan]bool) bool {
+	if p == nil || seen[p] {
+		return false
+	}
+	seen[p] = true
+	return p.unmarshaler || p.text && !p.std || runsCode(p.key, seen) || runsCode(p.elem, seen) ||
+		slices.ContainsFunc(p.fieldPlans, func(q *typePlan) bool { return runsCode(q, seen) })
 }
 
 func makePlan(t reflect.Type, making map[reflect.Type]*typePlan) *typePlan {

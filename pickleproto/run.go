@@ -29,11 +29,17 @@ func (m *machine) run() (any, int, error) {
 	data := m.whole
 	stack := m.stack[:0]
 	fence, top := 0, -1
-	i := 0
+	i := m.from
+	if m.part && m.frameEnd != 0 {
+		data = data[:min(m.frameEnd, len(data))]
+	}
 	for {
 		if i >= len(data) {
 			if m.frameEnd == 0 || i >= len(m.whole) {
 				m.stack = stack
+				if m.part && len(stack) == 1 && len(m.marks) == 0 {
+					return stack[0], i, nil
+				}
 				return nil, 0, m.endOfInput(i)
 			}
 			data, m.frameEnd = m.whole, 0
@@ -383,11 +389,11 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.fail(i-9, "frame within a frame")
 			}
 			data = m.whole
-			if uint64(len(data)-i) < n {
+			if uint64(m.size-i) < n {
 				return nil, 0, m.failWith(i-9, "pickle exhausted before end of frame", io.ErrUnexpectedEOF)
 			}
 			m.frameEnd = i + int(n)
-			data = data[:m.frameEnd]
+			data = data[:min(m.frameEnd, len(data))]
 		case wire.OpProto:
 			if i >= len(data) {
 				return nil, 0, m.short(i - 1)

@@ -15,11 +15,13 @@ import (
 // the opcodes top down, with the Go type telling what to expect, and writes what it reads where it
 // belongs.
 //
-// It knows the opcodes that picklers write for such data and nothing else. At anything that it
-// does not expect (another opcode, a type that does not fit, a memo entry that is no str, a limit)
-// it gives up, and Unmarshal starts anew through the machine and the binder, which then say what
-// the value is or what is wrong. So it has no errors of its own, and what it accepts must be just
-// what the machine and the binder make of the same bytes; a fuzz target compares the two.
+// It knows the opcodes that picklers write for such data and nothing else. A value that begins
+// otherwise, an instance above all, it leaves to the machine and the binder, and goes on behind it
+// (typedpart.go). At anything that it does not expect within a value (another opcode, a type that does
+// not fit, a list fetched from the memo, a limit) it gives up, and Unmarshal starts anew through the
+// machine and the binder, which then say what the value is or what is wrong. So it has no errors of its
+// own, and what it accepts must be just what the machine and the binder make of the same bytes; a fuzz
+// target compares the two.
 //
 // Top down, a stack machine's language leaves one question open: whether a value that follows an
 // empty list or dict belongs into it (APPEND, SETITEM come after it) or to whatever is around.
@@ -56,6 +58,8 @@ type reader struct {
 	strs     []string
 	intRun   []int64 // scratch of numberSlice
 	floatRun []float64
+	parts    *parts // what was left to the machine so far
+	in       pointee
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -111,6 +115,9 @@ func readerOf(data []byte, c *config) *reader {
 }
 
 func (r *reader) free() {
+	if r.parts != nil {
+		r.parts.finish(r.data)
+	}
 	if r.taken > 0 {
 		r.c.budget.Release(r.taken)
 	}

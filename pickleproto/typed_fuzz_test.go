@@ -2,11 +2,12 @@ package pickleproto
 
 import (
 	"encoding/hex"
-	"fmt"
+
 	"os"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fuzzTargets are the Go types that FuzzUnmarshalTyped unmarshals into.
@@ -17,6 +18,7 @@ var fuzzTargets = []reflect.Type{
 	reflect.TypeFor[user](), reflect.TypeFor[[]user](), reflect.TypeFor[[]*user](), reflect.TypeFor[map[string]*user](),
 	reflect.TypeFor[[][]int](), reflect.TypeFor[[2]float64](), reflect.TypeFor[[][2]any](), reflect.TypeFor[link](),
 	reflect.TypeFor[[]pairTuple](), reflect.TypeFor[pairInts](), reflect.TypeFor[personTuple](), reflect.TypeFor[selfSlice](), reflect.TypeFor[map[int64]struct{}](), reflect.TypeFor[[]map[string]struct{}](),
+	reflect.TypeFor[[]partRow](), reflect.TypeFor[partPoint](), reflect.TypeFor[[]*partPoint](), reflect.TypeFor[map[string]time.Time](),
 	reflect.TypeFor[[]payloadTuple](), reflect.TypeFor[[][]float64](), reflect.TypeFor[[][]string](),
 	reflect.TypeFor[struct {
 		A map[string]int
@@ -56,6 +58,11 @@ func FuzzUnmarshalTyped(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	for i, p := range append(partPickles(f, 2), partPickles(f, 4)...) {
+		if i%4 == 0 && len(p.data) < 300 {
+			f.Add(p.data)
+		}
+	}
 	f.Add([]byte("\x80\x04](\x8f(K\x01K\x02\x90(K\x01G\x3f\xf0\x00\x00\x00\x00\x00\x00\x91\x8f(\x8c\x01a\x8c\x01a\x90e."))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var opts []Option
@@ -88,8 +95,8 @@ func FuzzUnmarshalTyped(f *testing.F) {
 			if n != used {
 				t.Fatalf("%v: fast ends at %d, machine at %d", typ, n, used)
 			}
-			if !reflect.DeepEqual(fast.Interface(), slow.Interface()) && fmt.Sprintf("%#v", fast) != fmt.Sprintf("%#v", slow) { // NaN
-				t.Fatalf("%v: fast %v, binder %v", typ, fast, slow)
+			if d := sameShape(fast.Addr().Interface(), slow.Addr().Interface()); d != "" {
+				t.Fatalf("%v: fast %v, binder %v: %s", typ, fast, slow, d)
 			}
 		}
 		var v user

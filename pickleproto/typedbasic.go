@@ -342,8 +342,7 @@ func basicSlice(p *typePlan) fastFunc {
 	case reflect.Float64:
 		return numberSlice(fastSlice(p, floatItems[float64]), func(r *reader) *[]float64 { return &r.floatRun }, (*cursor).floats, 9)
 	case reflect.String:
-		elem := p.elem
-		return func(r *reader, v place) bool { return fillStrings(r, elem, at[[]string](v)) }
+		return func(r *reader, v place) bool { return fillStrings(r, p, at[[]string](v)) }
 	}
 	return nil
 }
@@ -352,8 +351,12 @@ func basicSlice(p *typePlan) fastFunc {
 const shortSlice = 8
 
 // fillStrings is sliceOf for strs. A short slice within something else is cut from a slab.
-func fillStrings(r *reader, elem *typePlan, dst *[]string) (ok bool) {
+func fillStrings(r *reader, p *typePlan, dst *[]string) (ok bool) {
+	elem := p.elem
 	if r.depth == 0 || r.peek() != wire.OpEmptyList {
+		if r.beginsInstance() {
+			return r.part(place(dst), p)
+		}
 		*dst, ok = sliceOf(r, elem, stringItems)
 		return ok
 	}
@@ -383,6 +386,9 @@ func fillStrings(r *reader, elem *typePlan, dst *[]string) (ok bool) {
 func fastSlice[T comparable](p *typePlan, items func(r *reader, s []T, from, most int) ([]T, bool)) fastFunc {
 	elem := p.elem
 	return func(r *reader, v place) (ok bool) {
+		if r.peek() != wire.OpEmptyList && r.beginsInstance() {
+			return r.part(v, p) // a deque, an array ...
+		}
 		*at[[]T](v), ok = sliceOf(r, elem, items)
 		return ok
 	}

@@ -6,6 +6,17 @@ import "reflect"
 
 // fastFor returns the fast way to read p's type, nil if there is none.
 func fastFor(p *typePlan) fastFunc {
+	if p.unmarshaler || p.text && !p.std || p.kind == bindUnsupported && !p.std {
+		return nil
+	}
+	if f := ownWay(p); f != nil {
+		return f
+	}
+	return fillPart(p)
+}
+
+// ownWay returns the way to read p's type without the machine, nil if there is none.
+func ownWay(p *typePlan) fastFunc {
 	if p.unmarshaler || p.text || p.std {
 		return nil
 	}
@@ -22,7 +33,7 @@ func fastFor(p *typePlan) fastFunc {
 	case bindString:
 		return fillString
 	case bindByteSlice:
-		return fillBytes
+		return func(r *reader, v place) bool { return fillBytes(r, v, p) }
 	case bindSlice:
 		if f := basicSlice(p); f != nil {
 			return f
@@ -62,6 +73,9 @@ func fastFor(p *typePlan) fastFunc {
 		}
 		return func(r *reader, v place) bool { return r.structure(v, p) }
 	case bindPointer:
+		if p.elem.kind == bindPointer || ownWay(p.elem) == nil {
+			return nil // the binder makes the pointer, or it would not know it again
+		}
 		return func(r *reader, v place) bool { return p.elem.fast != nil && r.pointer(v, p) }
 	case bindAny:
 		return fillAny

@@ -52,12 +52,17 @@ func (p *typePlan) begins(op byte) bool {
 	switch op {
 	case wire.OpAppend, wire.OpAppends, wire.OpSetItem, wire.OpSetItems, wire.OpStop, 0:
 		return false
+	}
+	if p.parts {
+		return true
+	}
+	switch op {
 	case wire.OpEmptyDict:
 		return !scalar && p.kind != bindSlice
 	case wire.OpEmptyList:
 		return !scalar && p.kind != bindStruct && p.kind != bindMap
 	case wire.OpShortBinUnicode, wire.OpBinUnicode, wire.OpBinUnicode8, wire.OpBinGet, wire.OpLongBinGet:
-		return p.kind == bindString || p.kind == bindAny || p.kind == bindPointer
+		return p.kind == bindString || p.kind == bindAny || p.kind == bindPointer || p.kind == bindStruct
 	}
 	return true
 }

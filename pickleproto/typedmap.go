@@ -164,7 +164,12 @@ func fastMap[T any](p *typePlan, value func(r *reader) (T, bool)) fastFunc {
 		return nil // a map's layout is not promised to be that of its types' underlying types
 	}
 	size := int(p.key.size+p.elem.size) + 8
-	return func(r *reader, v place) bool { return mapOf(r, at[map[string]T](v), size, value) }
+	return func(r *reader, v place) bool {
+		if op := r.peek(); op != wire.OpEmptyDict && op != wire.OpNone {
+			return r.part(v, p) // an OrderedDict, a defaultdict ...
+		}
+		return mapOf(r, at[map[string]T](v), size, value)
+	}
 }
 
 func (r *reader) mapping(v place, p *typePlan) bool {
@@ -173,7 +178,10 @@ func (r *reader) mapping(v place, p *typePlan) bool {
 		target.SetZero()
 		return true
 	}
-	if r.peek() != wire.OpEmptyDict || !isNil(v) && target.Len() > 0 || !r.beginContainer() {
+	if r.peek() != wire.OpEmptyDict {
+		return r.part(v, p)
+	}
+	if !isNil(v) && target.Len() > 0 || !r.beginContainer() {
 		return false
 	}
 	made := reflect.MakeMap(p.t)

@@ -1,6 +1,10 @@
 package pickleproto
 
-import "reflect"
+import (
+	"reflect"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
 
 // The typed fast path's pointers. See the NOTE in typed.go.
 
@@ -46,12 +50,20 @@ func (r *reader) newElem(p *typePlan) (place, bool) {
 }
 
 func (r *reader) pointer(v place, p *typePlan) bool {
-	if r.none() {
+	op := r.peek()
+	if op == wire.OpNone {
+		r.pos++
 		setPointer(v, nil)
 		return true
 	}
 	// What is there already stays, in a copy: the binder's business.
-	if !isNil(v) || !r.enter() {
+	if !isNil(v) {
+		return false
+	}
+	if (op == wire.OpBinGet || op == wire.OpLongBinGet) && !r.getsStr() {
+		return r.part(v, p)
+	}
+	if !r.enter() {
 		return false
 	}
 	made, ok := r.newElem(p.elem)
@@ -59,6 +71,9 @@ func (r *reader) pointer(v place, p *typePlan) bool {
 		return false
 	}
 	setPointer(v, made)
+	if op != wire.OpEmptyDict && op != wire.OpEmptyList { // these the reader reads itself
+		r.in = pointee{made, v, p}
+	}
 	if !p.elem.fast(r, made) {
 		return false
 	}

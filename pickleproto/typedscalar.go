@@ -82,7 +82,7 @@ func fillString(r *reader, v place) (ok bool) {
 	return ok
 }
 
-func fillBytes(r *reader, v place) bool {
+func fillBytes(r *reader, v place, p *typePlan) bool {
 	n := uint64(0)
 	op := r.peek()
 	begin := r.pos
@@ -99,6 +99,8 @@ func fillBytes(r *reader, v place) bool {
 		n, head = uint64(binary.LittleEndian.Uint32(d[1:])), 5
 	case op == wire.OpBinBytes8 && len(d) >= 9:
 		n, head = binary.LittleEndian.Uint64(d[1:]), 9
+	case op == wire.OpByteArray8 || r.beginsInstance():
+		return r.part(v, p)
 	default:
 		return false
 	}
@@ -118,6 +120,22 @@ func slab[T any](r *reader, n int, size int) ([]T, bool) {
 	n = min(max(4, 2*n), slabItems)
 	return make([]T, 0, n), r.charge(n * size)
 }
+
+// fillAnyField is fillAny that leaves what is no scalar to the machine. (Where most of a message
+// goes into interfaces, the machine does better with all of it.)
+func fillAnyField(r *reader, v place) bool {
+	switch r.peek() {
+	case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse, wire.OpBinFloat, wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt:
+		return fillAny(r, v)
+	case wire.OpShortBinUnicode, wire.OpBinGet, wire.OpLongBinGet, wire.OpBinUnicode, wire.OpBinUnicode8:
+		if !r.beginsInstance() {
+			return fillAny(r, v)
+		}
+	}
+	return r.part(v, &anyPlan)
+}
+
+var anyPlan = typePlan{t: reflect.TypeFor[any](), kind: bindAny, size: 16}
 
 // fillAny reads scalars into an interface, as the machine makes them. Containers are the machine's.
 func fillAny(r *reader, v place) bool {

@@ -8,8 +8,25 @@ import (
 
 // What the typed fast path leaves out. See the NOTE in typed.go.
 
-// skip takes a value that no field is interested in.
+// skip takes a value that no field is interested in. It must be one that the machine would take.
 func (r *reader) skip() bool {
+	switch r.peek() {
+	case wire.OpEmptyList:
+		return r.skipList()
+	case wire.OpEmptyDict:
+		return r.skipDict()
+	case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse, wire.OpBinFloat, wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1,
+		wire.OpShortBinUnicode, wire.OpBinGet, wire.OpLongBinGet, wire.OpBinUnicode, wire.OpBinUnicode8:
+		if !r.beginsInstance() {
+			return r.skipScalar()
+		}
+	}
+	_, ok := r.partValue()
+	return ok
+}
+
+// skipScalar takes a number or a str, or whatever may be a key.
+func (r *reader) skipScalar() bool {
 	switch r.peek() {
 	case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse:
 		r.pos++
@@ -20,10 +37,6 @@ func (r *reader) skip() bool {
 	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1:
 		_, ok := r.integer()
 		return ok
-	case wire.OpEmptyList:
-		return r.skipList()
-	case wire.OpEmptyDict:
-		return r.skipDict()
 	}
 	s, ok := r.key()
 	return ok && utf8.Valid(s)
@@ -61,15 +74,7 @@ func (r *reader) skipList() bool {
 
 func (r *reader) skipDict() bool {
 	entry := func() bool {
-		switch r.peek() {
-		case wire.OpEmptyList, wire.OpEmptyDict: // no keys
-			return false
-		}
-		key, value := r.skip(), false
-		if key {
-			value = r.skip()
-		}
-		return value
+		return r.skipScalar() && r.skip()
 	}
 	if !r.beginContainer() {
 		return false

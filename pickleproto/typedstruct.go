@@ -31,6 +31,9 @@ const (
 func (p *typePlan) finishFast() {
 	for i, f := range p.fields.fields {
 		ff := fastField{name: f.name, fill: p.fieldPlans[i].fast}
+		if p.fieldPlans[i].kind == bindAny {
+			ff.fill = fillAnyField
+		}
 		t := p.t
 		for _, n := range f.index {
 			if f.viaPtr {
@@ -95,7 +98,7 @@ func (r *reader) structure(v place, p *typePlan) bool {
 // tupleStructure reads a tuple into a struct whose form is one.
 func (r *reader) tupleStructure(v place, p *typePlan) bool {
 	if form := r.c.classOf(p.t, p.fields).form; form != formTuple && form != formNamedTuple || len(p.fastFields) == 0 {
-		return false
+		return r.part(v, p) // an instance
 	}
 	most, ok := r.tupleHead()
 	if !ok || most < len(p.fastFields) {
