@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -28,29 +29,31 @@ type Case struct {
 	Deflate []byte `json:"deflate"` // Data in the file, if it is long
 }
 
-var (
-	mu     sync.Mutex // guards loaded
-	loaded = map[string][]Case{}
-)
-
 // Load returns the cases of one file: "objects", or "payloads" (third-party packages). It fails
 // the test if there are none. The file is read once; Data is shared, and must be left as it is.
 func Load(t testing.TB, file string) []Case {
 	t.Helper()
-	mu.Lock()
-	defer mu.Unlock()
-	if loaded[file] == nil {
-		loaded[file] = read(t, file)
+	load := objects
+	if file == "payloads" {
+		load = payloads
 	}
-	return slices.Clone(loaded[file])
+	cases, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(cases)
 }
 
-func read(t testing.TB, file string) []Case {
-	t.Helper()
+var (
+	objects  = sync.OnceValues(func() ([]Case, error) { return read("objects") })
+	payloads = sync.OnceValues(func() ([]Case, error) { return read("payloads") })
+)
+
+func read(file string) ([]Case, error) {
 	_, here, _, _ := runtime.Caller(0)
 	f, err := os.Open(filepath.Join(filepath.Dir(here), "..", "..", "testdata", "corpus", file+".jsonl"))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer f.Close()
 	var cases []Case
@@ -59,21 +62,21 @@ func read(t testing.TB, file string) []Case {
 	for lines.Scan() {
 		var c Case
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatalf("%s, line %d: %v", f.Name(), len(cases)+1, err)
+			return nil, fmt.Errorf("%s, line %d: %w", f.Name(), len(cases)+1, err)
 		}
 		if c.Deflate != nil {
 			if c.Data, err = io.ReadAll(flate.NewReader(bytes.NewReader(c.Deflate))); err != nil {
-				t.Fatalf("%s, line %d: %v", f.Name(), len(cases)+1, err)
+				return nil, fmt.Errorf("%s, line %d: %w", f.Name(), len(cases)+1, err)
 			}
 			c.Deflate = nil
 		}
 		cases = append(cases, c)
 	}
 	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	if len(cases) == 0 {
-		t.Fatalf("%s is empty", f.Name())
+		return nil, fmt.Errorf("%s is empty", f.Name())
 	}
-	return cases
+	return cases, nil
 }
