@@ -212,3 +212,18 @@ func TestExceptionOfValues(t *testing.T) {
 	_, ok = ExceptionOf(bad, nil)
 	require.False(t, ok)
 }
+
+// Python has the name of the module builtins three times: for its functions, its classes, and
+// ExceptionGroup, which is no static type. Go has it once.
+func TestExceptionGroupToPython(t *testing.T) {
+	got, err := Marshal([]any{
+		Global{Module: "builtins", Name: "len"},
+		NewException("ExceptionGroup", "g", NewList(NewException("ValueError"))),
+		Global{Module: "builtins", Name: "list"},
+	})
+	require.NoError(t, err)
+	// What CPython 3.13 writes of [len, ExceptionGroup('g', [ValueError()]), list].
+	want := "\x80\x04\x95i\x00\x00\x00\x00\x00\x00\x00]\x94(\x8c\x08builtins\x94\x8c\x03len\x94\x93\x94\x8c\x08builtins\x94\x8c\x0eExceptionGroup\x94\x93\x94" +
+		"\x8c\x01g\x94]\x94\x8c\x08builtins\x94\x8c\nValueError\x94\x93\x94)R\x94a\x86\x94R\x94h\t\x8c\x04list\x94\x93\x94e."
+	require.Equal(t, want, string(got))
+}

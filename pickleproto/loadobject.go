@@ -136,7 +136,7 @@ func (m *machine) loadStackGlobal(data []byte, i int) (int, error) {
 }
 
 // nameKinds tells names of one text but different kinds apart in a nameSet.
-var nameKinds = [...]string{attributeName: "", moduleName: "m", functionModule: "f"}
+var nameKinds = [...]string{attributeName: "", moduleName: "m", functionModule: "f", groupModule: "g"}
 
 // distinctName notes s as a module or attribute name and reports whether the same text has been
 // one before as another object, which the encoder, by value, would not write again.

@@ -117,11 +117,17 @@ const (
 	attributeName  nameKind = iota // datetime, the class
 	moduleName                     // datetime, its module
 	functionModule                 // builtins as its functions have it: another one than that of its classes
+	groupModule                    // builtins as ExceptionGroup has it, the one class there that is no static type
 )
 
 func moduleKind(module, name string) nameKind {
-	if (module == "builtins" || module == "__builtin__") && isBuiltinFunction[name] {
-		return functionModule
+	if module == "builtins" || module == "__builtin__" {
+		switch {
+		case isBuiltinFunction[name]:
+			return functionModule
+		case name == "ExceptionGroup":
+			return groupModule
+		}
 	}
 	return moduleName
 }
@@ -134,7 +140,7 @@ func (e *encoder) saveName(name nameKey, distinct bool) error {
 		e.nextFrame()
 	}
 	address, tag := strIdentity(s)
-	if index, ok := e.memo.find(address, tag); ok {
+	if index, ok := e.memo.find(address, tag); ok && !e.ofOtherKind(name, index) {
 		e.memoGet(index)
 		return nil
 	}
@@ -144,7 +150,10 @@ func (e *encoder) saveName(name nameKey, distinct bool) error {
 			return nil
 		}
 	}
-	index, _ := e.memo.findOrAdd(address, tag)
+	index, found := e.memo.findOrAdd(address, tag)
+	if found {
+		index = e.freshIndex()
+	}
 	if e.names == nil {
 		e.names = make(map[nameKey]uint32)
 	}
@@ -152,6 +161,20 @@ func (e *encoder) saveName(name nameKey, distinct bool) error {
 		e.names[name] = index
 	}
 	return e.writeStr(s, index)
+}
+
+// ofOtherKind reports whether memo entry index, found for the str of name, was written as a name of
+// another kind: Go has one string for a text that is several objects in CPython.
+func (e *encoder) ofOtherKind(name nameKey, index uint32) bool {
+	if name.text != "builtins" || name.kind == attributeName {
+		return false
+	}
+	for kind := moduleName; kind <= groupModule; kind++ {
+		if other, ok := e.names[nameKey{name.text, kind}]; ok && other == index {
+			return kind != name.kind
+		}
+	}
+	return false
 }
 
 func hasNewline(s string) bool { return strings.IndexByte(s, '\n') >= 0 }

@@ -272,9 +272,6 @@ func TestStdlibToPython(t *testing.T) {
 		case Path, PurePath, WindowsPath, PureWindowsPath:
 			continue // written under the module's public name; see TestPathToPython
 		}
-		if row.name == "exception group" && row.protocol >= 4 {
-			continue // Python holds "builtins" twice there: ExceptionGroup is no static type
-		}
 		n++
 		t.Run(row.name+"/"+string(rune('0'+row.protocol)), func(t *testing.T) {
 			x := want
