@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 	"github.com/stretchr/testify/assert"
@@ -225,4 +226,21 @@ func TestFastLongMessages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A type that contains itself may be opened anywhere, but not more often than it can be closed.
+func TestFastNestsNoDeeperThanTheMessage(t *testing.T) {
+	type self []self
+	quick.Within(t, 300*time.Millisecond, func() {
+		for range 1000 {
+			var v self
+			require.Error(t, Unmarshal([]byte("K\x01."), &v))
+		}
+	})
+	c := newConfig(nil)
+	var v [][][]int
+	data := []byte("\x80\x02K\x01\x85\x85\x85.")
+	_, ok := unmarshalFast(data, reflect.ValueOf(&v).Elem(), planOf(reflect.TypeOf(v)), &c, true)
+	require.True(t, ok)
+	require.Equal(t, [][][]int{{{1}}}, v)
 }

@@ -69,6 +69,10 @@ func (p *typePlan) begins(op byte) bool {
 
 // tupleHead takes the MARK that tuples of more than three items begin with, or an empty tuple
 // whole. It reports the number of items at most.
+//
+// Any value may be the first of a tuple of up to three, whose opcode comes behind it. So a type of slices
+// of itself would nest without end, were it not that each container that is open needs a byte to
+// be closed.
 func (r *reader) tupleHead() (most int, ok bool) {
 	switch r.peek() {
 	case wire.OpEmptyTuple:
@@ -78,7 +82,7 @@ func (r *reader) tupleHead() (most int, ok bool) {
 		r.pos++
 		return math.MaxInt, r.enter()
 	}
-	return 3, r.enter()
+	return 3, r.enter() && r.depth <= len(r.data)-r.pos
 }
 
 // tupleTail takes the opcode that makes the tuple of n items.
