@@ -176,7 +176,7 @@ func (c *Client) thread(ctx context.Context) (transport.Conn, error) {
 		c.drop(tc)
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := context.Cause(ctx); err != nil {
 		c.drop(tc)
 		return nil, err
 	}
@@ -258,9 +258,9 @@ func (c *Client) roundTrip(ctx context.Context, tc transport.Conn, buf []byte) (
 	return answer{kind, t[1]}, nil
 }
 
-// because adds the context's error, which is why a deadline was met.
+// because adds the cause of the context's end, which is why a deadline was met.
 func (c *Client) because(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil {
+	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -128,16 +127,17 @@ func TestExceptions(t *testing.T) {
 }
 
 func TestContext(t *testing.T) {
+	// The deadline passes when the call has arrived.
+	ctx, pass := context.WithCancelCause(context.Background())
 	release := make(chan struct{})
 	_, p := calc(t, func(args pickleproto.Tuple) []byte {
 		if len(args) > 0 {
+			pass(context.DeadlineExceeded)
 			<-release
 		}
 		return returns(7)
 	})
 	defer close(release)
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
 	err := p.Call(ctx, "add", []any{1}, nil, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorIs(t, err, client.ErrUnanswered)

@@ -61,7 +61,7 @@ func poll(ctx context.Context, vain error, call func(ctx context.Context, second
 		if !errors.Is(err, vain) {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 	}

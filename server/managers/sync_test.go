@@ -250,8 +250,9 @@ func ExampleNewQueue() {
 	if err := m.Register("get_results", results); err != nil {
 		panic(err)
 	}
-	ctx := context.Background()
-	go func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var worker sync.WaitGroup
+	worker.Go(func() {
 		for {
 			n, err := jobs.Get(ctx)
 			if err != nil {
@@ -261,10 +262,12 @@ func ExampleNewQueue() {
 				return
 			}
 		}
-	}()
+	})
 	if err := jobs.Put(ctx, int64(21)); err != nil { // as a Python client would
 		panic(err)
 	}
 	fmt.Println(results.Get(ctx))
+	cancel()
+	worker.Wait()
 	// Output: 42 <nil>
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
 
 // These tests run the command in a process of its own, under what peers can do to a socket. With
@@ -50,12 +51,14 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// No test leaves a goroutine behind.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if built != "" {
-		os.RemoveAll(built)
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if built != "" {
+			os.RemoveAll(built)
+		}
+		os.Exit(code)
+	}))
 }
 
 // process is pickle-server in a process of its own.
