@@ -32,8 +32,10 @@ type machine struct {
 	marks    []int // the fences below the current one
 	deferred []deferral
 
-	intRun   []int64   // scratch of loadInts
-	floatRun []float64 // scratch of loadFloats
+	intRun       []int64   // scratch of loadInts
+	floatRun     []float64 // scratch of loadFloats
+	hadOutermost bool      // see loadRun
+	expect       int       // see expectEntries
 
 	memo      []any       // by index; unsetMemo where none was put
 	sparse    map[int]any // entries far beyond the end of memo
@@ -139,6 +141,7 @@ func (m *machine) forget() {
 	m.lazy = m.lazy[:0]
 	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
 	m.sharing, m.part, m.from = false, false, 0
+	m.hadOutermost, m.expect = false, 0
 	m.bufferNext, m.moreChars, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0, 0
 	m.chars = [4]uint64{}
 	m.names.forget()

@@ -14,6 +14,9 @@ import (
 // come. A deferral remembers such a container. The mark of the first batch serves for all of them,
 // while the fence moves up, so that nothing can pop what belongs to the container.
 //
+// Not so for dicts, whose keys are best hashed while they are at hand: expectEntries says how large
+// a dict is going to be.
+//
 // If the container is touched meanwhile by another way (it was fetched from the memo), the
 // batches that lie on the stack are put into it first; then what follows sees what Python sees.
 type deferral struct {
@@ -34,8 +37,6 @@ func takes(c any, op byte) bool {
 	switch c.(type) {
 	case *List:
 		return op == wire.OpAppends
-	case *Dict:
-		return op == wire.OpSetItems
 	case *Set:
 		return op == wire.OpAddItems
 	}
@@ -45,7 +46,7 @@ func takes(c any, op byte) bool {
 // postpone leaves the batch from fence to the end of the stack for later, and reports whether
 // it did.
 func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
-	if len(stack) > deferMost || !takes(stack[start-1], op) || op == wire.OpSetItems && (len(stack)-fence)&1 != 0 {
+	if len(stack) > deferMost || op == wire.OpSetItems || !takes(stack[start-1], op) {
 		return false
 	}
 	if start == fence {
@@ -55,6 +56,18 @@ func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
 		m.deferred = append(m.deferred, deferral{depth: len(m.marks), start: start})
 	}
 	return true
+}
+
+// expectEntries foresees, when a full batch of a dict is followed by another, how many entries the dict
+// is going to have. For the outermost container that is as many as the message has room for if
+// it goes on like this.
+func (m *machine) expectEntries(items, end int, outermost bool) int {
+	n := items / 2
+	if outermost && !m.hadOutermost {
+		m.hadOutermost = true
+		return int(float64(n)/float64(end)*float64(len(m.whole))) + n/16
+	}
+	return 4 * n
 }
 
 // settle ends the deferral that the topmost mark may have, because something other than its own
@@ -162,7 +175,7 @@ func (m *machine) add(c any, items []any) error {
 		}
 		c.items = append(c.items, items...)
 	case *Dict:
-		if err := c.extend(items, &m.h, &m.arena); err != nil {
+		if err := c.extend(items, m.expect, &m.h, &m.arena); err != nil {
 			return m.keyError(m.opAt, err)
 		}
 	case *Set:

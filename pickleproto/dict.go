@@ -355,71 +355,94 @@ func keyError(err error, h *hasher) error {
 	}
 }
 
-// extend sets keys and values, given in turn, as SETITEMS does; a is where memory comes from.
-func (d *Dict) extend(pairs []any, h *hasher, a *arena) error {
+// fewPairs is up to how many pairs are set one by one in a dict that has some already.
+const fewPairs = 32
+
+// extend sets keys and values, given in turn, as SETITEMS does; a is where memory comes from. If
+// the dict has to grow it grows to expect entries at least.
+func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 	n := len(pairs) / 2
-	if n == 0 {
+	switch {
+	case n == 0:
 		return nil
-	}
-	if d.t != nil {
-		a.charge(n * 64)
-		if d.t.shared {
-			a.charge(16*len(d.t.keys) + 4*d.t.index.size() + 64)
-		}
-		for i := 0; i < len(pairs); i += 2 {
-			if err := d.set(pairs[i], pairs[i+1], h); err != nil {
-				return err
+	case d.t == nil:
+		if expect <= n {
+			if t := a.shapes.find(pairs); t != nil {
+				t.shared = true
+				d.t, d.values = t, a.anys(n)
+				for i := range d.values {
+					d.values[i] = pairs[2*i+1]
+				}
+				return nil
 			}
 		}
-		return nil
-	}
-	if t := a.shapes.find(pairs); t != nil {
-		t.shared = true
-		d.t, d.values = t, a.anys(n)
-		for i := range d.values {
-			d.values[i] = pairs[2*i+1]
+		t, size := a.keyTable(), max(n, expect)
+		t.keys, d.values = a.anys(size)[:0], a.anys(size)[:0]
+		d.t = t
+		if size > smallTable {
+			a.charge(4 << bits.Len(uint(size+size/2)))
+			t.makeIndex(size)
+		}
+		if err := d.setAll(pairs, h); err != nil {
+			return err
+		}
+		if len(t.keys) == n {
+			a.shapes.add(t)
 		}
 		return nil
 	}
-	t := a.keyTable()
-	t.keys, d.values = a.anys(n)[:0], a.anys(n)[:0]
-	d.t = t
-	if n <= smallTable {
-		for i := 0; i < len(pairs); i += 2 {
-			j, found, err := t.add(pairs[i], h)
+	if d.t.shared {
+		a.charge(16*len(d.t.keys) + 4*d.t.index.size() + 64)
+		d.own()
+	}
+	if n <= fewPairs {
+		a.charge(n * 64)
+		return d.setAll(pairs, h)
+	}
+	if most := len(d.t.keys) + n; most > cap(d.t.keys) || most > d.t.index.size()/4*3 {
+		size := max(most, 4*len(d.t.keys), expect)
+		keys, values := a.anys(size), a.anys(size)
+		a.charge(4 << bits.Len(uint(size+size/2)))
+		d.t.keys, d.values = keys[:copy(keys, d.t.keys)], values[:copy(values, d.values)]
+		if err := d.t.reindex(size, h); err != nil {
+			return err
+		}
+	}
+	return d.setAll(pairs, h)
+}
+
+// setAll sets keys and values, given in turn, in a dict that has a table of its own.
+func (d *Dict) setAll(pairs []any, h *hasher) error {
+	t := d.t
+	for i := 0; i < len(pairs); i += 2 {
+		k, v := pairs[i], pairs[i+1]
+		if t.index == nil || len(t.keys) == cap(t.keys) || len(t.keys) >= t.index.size()/4*3 {
+			j, found, err := t.add(k, h)
 			if err != nil {
 				return err
 			}
 			if found {
-				d.values[j] = pairs[i+1]
+				d.values[j] = v
 			} else {
-				d.values = append(d.values, pairs[i+1])
+				d.values = append(d.values, v)
 			}
+			continue
 		}
-	} else {
-		a.charge(4 << bits.Len(uint(n+n/2)))
-		t.makeIndex(n)
-		for i := 0; i < len(pairs); i += 2 {
-			k := pairs[i]
-			x, err := h.hash(k)
-			if err != nil {
-				return err
-			}
-			j, slot, err := t.probe(k, x, h)
-			if err != nil {
-				return err
-			}
-			if j >= 0 {
-				d.values[j] = pairs[i+1]
-				continue
-			}
-			t.keys = append(t.keys, k)
-			d.values = append(d.values, pairs[i+1])
-			t.index.slots[slot] = uint32(len(t.keys)) | uint32(x)<<t.index.shift
+		x, err := h.hash(k)
+		if err != nil {
+			return err
 		}
-	}
-	if len(t.keys) == n {
-		a.shapes.add(t)
+		j, slot, err := t.probe(k, x, h)
+		if err != nil {
+			return err
+		}
+		if j >= 0 {
+			d.values[j] = v
+			continue
+		}
+		t.keys = append(t.keys, k)
+		d.values = append(d.values, v)
+		t.index.slots[slot] = uint32(len(t.keys)) | uint32(x)<<t.index.shift
 	}
 	return nil
 }

@@ -39,9 +39,10 @@ type encoder struct {
 	shapes   [4]shapeMemo          // see saveShape
 	globals  map[globalName]uint32 // globals by name
 	visiting map[*Object]bool      // objects that contain themselves and are being written
-	memoBase int                   // entries of a kept memo
-	keep     []any                 // temporaries whose addresses the memo holds
-	gov      goValues              // see marshal.go
+	progress progress
+	memoBase int      // entries of a kept memo
+	keep     []any    // temporaries whose addresses the memo holds
+	gov      goValues // see marshal.go
 }
 
 const (
@@ -231,11 +232,12 @@ func (e *encoder) nextFrame() {
 	}
 }
 
-// reserve makes room for n bytes in a large buffer by doubling it; append alone would grow it by a
-// quarter, and copy it, over and over.
+// reserve makes room for n bytes in a large buffer; append alone would grow it by a quarter, and copy
+// it, over and over.
 func (e *encoder) reserve(n int) {
 	if cap(e.buf)-len(e.buf) < n && len(e.buf) >= 8*frameSizeTarget {
-		b := make([]byte, len(e.buf), 2*cap(e.buf)+n)
+		foreseen := e.progress.foresee(e.progress.output, len(e.buf))
+		b := make([]byte, len(e.buf), grownSize(cap(e.buf), len(e.buf)+n, foreseen+n))
 		copy(b, e.buf)
 		e.buf = b
 	}

@@ -11,6 +11,8 @@ type memoTable struct {
 	slots   []uint32 // 0: empty; else the place in entries + 1, and above it bits of the hash
 	shift   uint8    // log2(len(slots))
 	n       int      // the next memo index; not the same as len(entries): see skip and alias
+
+	foreseen int // about how many entries there will be in the end; 0 if there is no telling
 }
 
 type memoEntry struct {
@@ -167,6 +169,9 @@ func (t *memoTable) alias(address uintptr, tag, index uint32) {
 
 func (t *memoTable) grow() {
 	n := max(64, 4*len(t.slots))
+	if t.foreseen > len(t.entries) && len(t.slots) > 0 {
+		n = 1 << bits.Len(uint(grownSize(len(t.slots), len(t.slots)+1, 2*t.foreseen)))
+	}
 	t.slots = make([]uint32, n)
 	t.shift = uint8(bits.TrailingZeros(uint(n)))
 	for i, e := range t.entries {
@@ -175,9 +180,10 @@ func (t *memoTable) grow() {
 	}
 }
 
-// growEntries doubles, where append would grow a large slice by a quarter, over and over.
+// growEntries doubles, or makes room for what is foreseen, where append would grow a large slice by a
+// quarter, over and over.
 func (t *memoTable) growEntries(n int) {
-	e := make([]memoEntry, len(t.entries), max(32, 2*cap(t.entries), len(t.entries)+n))
+	e := make([]memoEntry, len(t.entries), max(32, grownSize(cap(t.entries), len(t.entries)+n, t.foreseen)))
 	copy(e, t.entries)
 	t.entries = e
 }
@@ -189,5 +195,5 @@ func (t *memoTable) reset() {
 	} else if len(t.entries) > 0 {
 		clear(t.slots)
 	}
-	t.entries, t.n = t.entries[:0], 0
+	t.entries, t.n, t.foreseen = t.entries[:0], 0, 0
 }

@@ -2,7 +2,6 @@ package pickleproto
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -20,6 +19,8 @@ type cursor struct {
 	p        int
 	frameEnd int
 	batch    int // items since the last MARK
+
+	outermost bool // the run takes what is left of the message, as far as one can tell
 }
 
 // between handles what stands between items: the end of a batch, of the list, or of a frame. It
@@ -57,9 +58,13 @@ func (c *cursor) between() (more, ended bool) {
 }
 
 // loadRun tries the items at data[i:], which follow a MARK above the empty list l, as a run.
-// It returns where to go on, or 0 if they are none.
-func (m *machine) loadRun(l *List, data []byte, i int) (next int, rest []byte) {
+// It returns where to go on, or 0 if they are none. outermost says that nothing is below l on the
+// stack.
+func (m *machine) loadRun(l *List, data []byte, i int, outermost bool) (next int, rest []byte) {
 	c := cursor{whole: m.whole, data: data, p: i, frameEnd: m.frameEnd}
+	if outermost && !m.hadOutermost { // a pickle may drop a list and begin another
+		m.hadOutermost, c.outermost = true, true
+	}
 	ended := false
 	switch data[i] {
 	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1:
@@ -74,141 +79,6 @@ func (m *machine) loadRun(l *List, data []byte, i int) (next int, rest []byte) {
 	}
 	m.frameEnd = c.frameEnd
 	return c.p, c.data
-}
-
-func (m *machine) loadInts(l *List, c *cursor) bool {
-	ints, ended := c.ints(room(m.intRun, len(m.whole)-c.p, 2))
-	m.intRun = keepRun(ints)
-	if !ended {
-		return false
-	}
-	if n := len(ints); n >= packedMin {
-		m.charge(8*n + 64)
-		l.packed = &packed{ints: append([]int64(nil), ints...)}
-	} else if n > 0 {
-		l.items = m.anys(n)
-		for i, v := range ints {
-			if uint64(v) < uint64(len(smallInts)) {
-				l.items[i] = smallInts[v]
-			} else {
-				l.items[i] = m.int(v)
-			}
-		}
-	}
-	return true
-}
-
-// ints appends a run of ints, and reports whether the list ended with it.
-func (c *cursor) ints(ints []int64) ([]int64, bool) {
-	data, p, start := c.data, c.p, len(ints)
-	for {
-		if len(data)-p >= 5 {
-			switch data[p] {
-			case wire.OpBinInt1:
-				ints = append(ints, int64(data[p+1]))
-				p += 2
-				continue
-			case wire.OpBinInt2:
-				ints = append(ints, int64(binary.LittleEndian.Uint16(data[p+1:])))
-				p += 3
-				continue
-			case wire.OpBinInt:
-				ints = append(ints, int64(int32(binary.LittleEndian.Uint32(data[p+1:]))))
-				p += 5
-				continue
-			}
-		}
-		c.p, c.batch = p, len(ints)-start
-		if v, n := shortInt(data[p:]); n > 0 {
-			ints = append(ints, v)
-			p += n
-			continue
-		}
-		more, ended := c.between()
-		if !more {
-			return ints, ended
-		}
-		if c.batch == 0 {
-			start = len(ints)
-		}
-		data, p = c.data, c.p
-	}
-}
-
-// keepRun empties scratch for the next run, or drops it when it has grown large.
-func keepRun[T any](scratch []T) []T {
-	if cap(scratch) > pooledItems {
-		return nil
-	}
-	return scratch[:0]
-}
-
-// room empties scratch for a run of items of size bytes each, in what is left of the message; in a
-// long one it starts with some room.
-func room[T any](scratch []T, left, size int) []T {
-	if cap(scratch) == 0 && left > 1<<12 {
-		return make([]T, 0, min(left/size, 1<<12))
-	}
-	return scratch[:0]
-}
-
-// shortInt reads an int near the end of the data, or one of LONG1, and returns the bytes that
-// it takes, or 0.
-func shortInt(b []byte) (v int64, n int) {
-	switch {
-	case len(b) >= 2 && b[0] == wire.OpBinInt1:
-		return int64(b[1]), 2
-	case len(b) >= 3 && b[0] == wire.OpBinInt2:
-		return int64(binary.LittleEndian.Uint16(b[1:])), 3
-	case len(b) >= 2 && b[0] == wire.OpLong1:
-		k := int(b[1])
-		if k > 8 || len(b) < 2+k {
-			return 0, 0
-		}
-		if v = decodeLong64(b[2 : 2+k]); v == int64(int32(v)) {
-			return 0, 0 // a Long
-		}
-		return v, 2 + k
-	}
-	return 0, 0
-}
-
-func (m *machine) loadFloats(l *List, c *cursor) bool {
-	floats, ended := c.floats(room(m.floatRun, len(m.whole)-c.p, 9))
-	m.floatRun = keepRun(floats)
-	if !ended {
-		return false
-	}
-	if n := len(floats); n >= packedMin {
-		m.charge(8*n + 64)
-		l.packed = &packed{floats: append([]float64(nil), floats...)}
-	} else if n > 0 {
-		l.items = m.anys(n)
-		for i, v := range floats {
-			l.items[i] = m.float(v)
-		}
-	}
-	return true
-}
-
-// floats is ints for floats.
-func (c *cursor) floats(floats []float64) ([]float64, bool) {
-	start := len(floats)
-	for {
-		data, p := c.data, c.p
-		for len(data)-p >= 9 && data[p] == wire.OpBinFloat {
-			floats = append(floats, math.Float64frombits(binary.BigEndian.Uint64(data[p+1:])))
-			p += 9
-		}
-		c.p, c.batch = p, len(floats)-start
-		more, ended := c.between()
-		if !more {
-			return floats, ended
-		}
-		if c.batch == 0 {
-			start = len(floats)
-		}
-	}
 }
 
 // strAt finds the str at data[p:], and what memoises it. It returns where its text begins and

@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"bytes"
 	"reflect"
 	"unsafe"
 )
@@ -29,6 +30,13 @@ func valueAt(t reflect.Type, p place) reflect.Value { return reflect.NewAt(t, p)
 
 // placeOf is the address of what the pointer v points to.
 func placeOf(v reflect.Value) place { return v.UnsafePointer() }
+
+// isZero reports whether the n bytes of the variable at p are all 0, as those of a variable are that
+// holds nothing.
+func isZero(p place, n uintptr) bool {
+	b := unsafe.Slice((*byte)(p), n)
+	return n == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:n-1])
+}
 
 // header is a slice's, whatever its elements.
 type sliceHeader struct {

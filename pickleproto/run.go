@@ -181,7 +181,7 @@ func (m *machine) run() (any, int, error) {
 			if n := len(stack) - 1; n >= fence && i < len(data) && typeWord(stack[n]) == typList {
 				if l := stack[n].(*List); l.items == nil && l.packed == nil {
 					m.opAt = i - 1
-					if next, rest := m.loadRun(l, data, i); next != 0 {
+					if next, rest := m.loadRun(l, data, i, n == 0); next != 0 {
 						i, data = next, rest
 						continue
 					}
@@ -264,11 +264,15 @@ func (m *machine) run() (any, int, error) {
 			if start <= below {
 				return nil, 0, m.underflow(i - 1)
 			}
-			if len(stack)-fence >= batchSize && i < len(data) && data[i] == wire.OpMark &&
-				m.postpone(op, stack, start, fence) {
-				i++
-				fence = len(stack)
-				continue
+			if len(stack)-fence >= batchSize && i < len(data) && data[i] == wire.OpMark {
+				if m.postpone(op, stack, start, fence) {
+					i++
+					fence = len(stack)
+					continue
+				}
+				if op == wire.OpSetItems {
+					m.expect = m.expectEntries(len(stack)-fence, i, start == 1)
+				}
 			}
 			if start != fence {
 				if !takes(stack[start-1], op) {
@@ -279,6 +283,7 @@ func (m *machine) run() (any, int, error) {
 			if err := m.loadItems(op, stack[start-1], stack, start+done, fence); err != nil {
 				return nil, 0, err
 			}
+			m.expect = 0
 			if top >= start {
 				m.raise(start-1, m.over(start, top)+1)
 			}

@@ -63,6 +63,7 @@ func (e *encoder) batchListExact(items []any) error {
 		e.buf = append(e.buf, wire.OpAppend)
 		return nil
 	}
+	long := e.beginItems(len(items))
 	for len(items) > 0 {
 		n := min(len(items), batchSize)
 		e.buf = append(e.buf, wire.OpMark)
@@ -71,6 +72,12 @@ func (e *encoder) batchListExact(items []any) error {
 		}
 		e.buf = append(e.buf, wire.OpAppends)
 		items = items[n:]
+		if long {
+			e.itemsDone(n)
+		}
+	}
+	if long {
+		e.endItems()
 	}
 	return nil
 }

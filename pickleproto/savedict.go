@@ -73,6 +73,7 @@ func (e *encoder) batchDictExact(t *keyTable, keys, values []any) error {
 			return err
 		}
 	}
+	long := e.beginItems(len(keys))
 	for {
 		n := min(len(keys), batchSize)
 		e.buf = append(e.buf, wire.OpMark)
@@ -93,7 +94,13 @@ func (e *encoder) batchDictExact(t *keyTable, keys, values []any) error {
 		}
 		e.buf = append(e.buf, wire.OpSetItems)
 		keys, values = keys[n:], values[n:]
+		if long {
+			e.itemsDone(n)
+		}
 		if n < batchSize {
+			if long {
+				e.endItems()
+			}
 			return nil
 		}
 	}

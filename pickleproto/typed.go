@@ -80,7 +80,7 @@ func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, wh
 	// A target that holds nothing can be filled where it is: to empty it again is to leave it
 	// unchanged.
 	fresh := target
-	inPlace := target.IsZero()
+	inPlace := isZero(placeOf(target.Addr()), uintptr(p.size))
 	if !inPlace {
 		fresh = reflect.New(p.t).Elem()
 		fresh.Set(target)
@@ -108,9 +108,7 @@ func readerOf(data []byte, c *config) *reader {
 		return nil
 	}
 	r := readers.Get().(*reader)
-	*r = reader{data: data, end: len(data), c: c, memo: r.memo[:0], intRun: r.intRun, floatRun: r.floatRun,
-		most: int(min(l.Depth, DefaultMaxDepth)) - 1, memory: l.memoryFor(len(data))}
-	r.max = r.memory
+	r.begin(data, c)
 	return r
 }
 
@@ -121,11 +119,36 @@ func (r *reader) free() {
 	if r.taken > 0 {
 		r.c.budget.Release(r.taken)
 	}
-	if cap(r.memo) > pooledItems {
+	r.forget()
+	readers.Put(r)
+}
+
+// begin prepares a reader from the pool, field by field: it is large.
+func (r *reader) begin(data []byte, c *config) {
+	r.data, r.pos, r.end, r.framed = data, 0, len(data), false
+	r.depth, r.most = 0, int(min(c.limits.Depth, DefaultMaxDepth))-1
+	r.memory = c.limits.memoryFor(len(data))
+	r.max, r.taken = r.memory, 0
+	r.c = c
+	r.textFrom, r.looked = 0, 0
+}
+
+// forget drops what the message left, but for scratch that holds no pointers.
+func (r *reader) forget() {
+	r.data, r.c, r.text = nil, nil, ""
+	if r.memo = r.memo[:0]; cap(r.memo) > pooledItems {
 		r.memo = nil
 	}
-	*r = reader{memo: r.memo, intRun: keepRun(r.intRun), floatRun: keepRun(r.floatRun)}
-	readers.Put(r)
+	r.parts, r.in = nil, pointee{}
+	if r.keysPlan != nil {
+		r.keysPlan, r.keys, r.allKeys = nil, nil, nil
+	}
+	if r.slabs != nil || r.kept != nil {
+		r.slabs, r.kept = nil, nil
+	}
+	if r.scratch != nil || r.ints != nil || r.floats != nil || r.strs != nil {
+		r.scratch, r.ints, r.floats, r.strs = nil, nil, nil, nil
+	}
 }
 
 func (r *reader) read(v place, p *typePlan) (n int, ok bool) {

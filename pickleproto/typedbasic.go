@@ -328,7 +328,7 @@ func basicSlice(p *typePlan) fastFunc {
 	case reflect.Int32:
 		return fastSlice(p, intItems[int32])
 	case reflect.Int64:
-		return numberSlice(fastSlice(p, intItems[int64]), func(r *reader) *[]int64 { return &r.intRun }, (*cursor).ints, 2)
+		return numberSlice(fastSlice(p, intItems[int64]), func(r *reader) *[]int64 { return &r.intRun })
 	case reflect.Uint:
 		return fastSlice(p, intItems[uint])
 	case reflect.Uint16:
@@ -340,7 +340,7 @@ func basicSlice(p *typePlan) fastFunc {
 	case reflect.Float32:
 		return fastSlice(p, floatItems[float32])
 	case reflect.Float64:
-		return numberSlice(fastSlice(p, floatItems[float64]), func(r *reader) *[]float64 { return &r.floatRun }, (*cursor).floats, 9)
+		return numberSlice(fastSlice(p, floatItems[float64]), func(r *reader) *[]float64 { return &r.floatRun })
 	case reflect.String:
 		return func(r *reader, v place) bool { return fillStrings(r, p, at[[]string](v)) }
 	}

@@ -4,10 +4,9 @@ import (
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
 
-// numberSlice reads a list that is a run of numbers of the slice's own kind as the machine does: into
-// scratch, and from there into a slice of the size that it turned out to have. Everything else is
-// slow's.
-func numberSlice[T any](slow fastFunc, scratch func(*reader) *[]T, run func(*cursor, []T) ([]T, bool), size int) fastFunc {
+// numberSlice reads a list that is a run of numbers of the slice's own kind as the machine does.
+// Everything else is slow's.
+func numberSlice[T int64 | float64](slow fastFunc, scratch func(*reader) *[]T) fastFunc {
 	return func(r *reader, v place) bool {
 		if r.peek() != wire.OpEmptyList || r.pos+2 >= r.end {
 			return slow(r, v)
@@ -19,14 +18,18 @@ func numberSlice[T any](slow fastFunc, scratch func(*reader) *[]T, run func(*cur
 		if mark >= r.end || r.data[mark] != wire.OpMark {
 			return slow(r, v)
 		}
-		c := cursor{whole: r.data, data: r.data[:r.end], p: mark + 1}
+		c := cursor{whole: r.data, data: r.data[:r.end], p: mark + 1, outermost: r.depth == 0}
 		if r.framed {
 			c.frameEnd = r.end
 		}
+		memory := r.memory
 		s := scratch(r)
-		items, ended := run(&c, room(*s, len(r.data)-c.p, size))
-		*s = items
-		if !ended || len(items) < packedMin {
+		items, own, ended := readRun(&c, *s, r.charge)
+		if !own {
+			*s = items[:0]
+		}
+		if !ended || len(items) == 0 {
+			r.memory = memory
 			return slow(r, v)
 		}
 		if !r.beginContainer() || r.pos != mark || !r.charge(8*len(items)) {
@@ -34,7 +37,7 @@ func numberSlice[T any](slow fastFunc, scratch func(*reader) *[]T, run func(*cur
 		}
 		r.depth--
 		r.pos, r.end, r.framed = c.p, len(c.data), c.frameEnd != 0
-		*at[[]T](v) = append([]T(nil), items...)
+		*at[[]T](v) = ownRun(items, own)
 		return true
 	}
 }
