@@ -1,5 +1,10 @@
 package pickleproto
 
+import (
+	"math/big"
+	"reflect"
+)
+
 // What the binding takes an *Object for: a mapping, a sequence, or a record of attributes.
 
 func classOfObject(o *Object) (Global, bool) {
@@ -36,7 +41,7 @@ func (in *instance) mapping(o *Object) (d *Dict, ok bool) {
 	return d, err == nil
 }
 
-// sequence returns the contents of deque, array.array and subclasses of list.
+// sequence returns the contents of deque, array.array, namedtuples and subclasses of list and tuple.
 func (in *instance) sequence(o *Object) ([]any, bool) {
 	if len(in.pairs) > 0 {
 		return nil, false
@@ -56,7 +61,66 @@ func (in *instance) sequence(o *Object) ([]any, bool) {
 		}
 		return a.items()
 	}
+	if len(in.items) == 0 && !in.called && in.kwargs == nil && in.state == nil && len(in.args) > 0 {
+		// A subclass of tuple: cls.__new__(cls, (items)), or of a namedtuple cls.__new__(cls, *items).
+		if t, ok := in.args[0].(Tuple); ok && len(in.args) == 1 && o.How == ByNewObj {
+			return t, true
+		}
+		return in.args, true
+	}
 	return in.items, len(in.items) > 0
+}
+
+// baseFor returns what an instance of a subclass of int, float, str, bytes or complex is as that
+// builtin, where a value of the plan's type is made of one; else the instance.
+func baseFor(o *Object, p *typePlan) any {
+	isBytes := p.kind == bindByteSlice || p.kind == bindArray && p.elem.isPlain(reflect.Uint8)
+	switch p.kind {
+	case bindInt, bindUint, bindBigInt, bindFloat, bindComplex, bindString:
+	default:
+		if !isBytes {
+			return o
+		}
+	}
+	if len(o.Ops) > 1 {
+		return o
+	}
+	in, ok := instanceOf(o)
+	if !ok || in.called || in.kwargs != nil || len(in.items) > 0 || len(in.pairs) > 0 {
+		return o
+	}
+	if p.kind == bindComplex && len(in.args) == 2 {
+		re, ok1 := in.args[0].(float64)
+		im, ok2 := in.args[1].(float64)
+		if ok1 && ok2 {
+			return &Complex{re, im}
+		}
+	}
+	if len(in.args) != 1 {
+		return o
+	}
+	fits := false
+	switch base := in.args[0].(type) {
+	case int64, Int, Long, *big.Int:
+		fits = p.kind != bindString && !isBytes
+	case float64:
+		fits = p.kind == bindFloat || p.kind == bindComplex
+	case *Complex:
+		fits = p.kind == bindComplex
+	case string:
+		fits = p.kind == bindString
+	case Bytes:
+		fits = isBytes
+	case ByteString:
+		fits = p.kind == bindString || isBytes
+	case *Object: // bytes as protocols 0 and 1 may write them
+		_, _, isBinary := binaryOf(base)
+		fits = isBinary && isBytes
+	}
+	if fits {
+		return in.args[0]
+	}
+	return o
 }
 
 // reconstructedFrom returns the value of the builtin that o's class descends from, where protocol

@@ -69,6 +69,11 @@ func (b *binder) bindInterface(x any, v reflect.Value, p *typePlan) error {
 		if err != nil {
 			return mismatchErr(x, p.t, err)
 		}
+		if !known && p.t == errorType {
+			if e, isCall := calledException(o, b.costs()); isCall {
+				made, known = e, true
+			}
+		}
 		if known && made != nil && reflect.TypeOf(made).AssignableTo(p.t) {
 			v.Set(reflect.ValueOf(made))
 			return nil

@@ -269,6 +269,15 @@ func (e *Exception) AddNote(note string) {
 // exceptionOf reads an instance of any class as an exception: the caller knows that it is one.
 func exceptionOf(o *Object) (*Exception, bool) { return exceptionDepth(o, nil, 0) }
 
+// calledException reads class(*args), with attributes perhaps, as an exception: what
+// BaseException.__reduce__ writes of any class.
+func calledException(o *Object, m *meter) (*Exception, bool) {
+	if in, ok := instanceOf(o); !ok || o.How != ByReduce || !in.called {
+		return nil, false
+	}
+	return exceptionDepth(o, m, 0)
+}
+
 // maxCauses bounds a chain of causes.
 const maxCauses = 100
 

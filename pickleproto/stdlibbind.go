@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"fmt"
 	"math/big"
 	"net/netip"
 	"reflect"
@@ -27,20 +28,30 @@ var stdlibTypes = func() map[reflect.Type]bool {
 func stdlibType(t reflect.Type) bool { return stdlibTypes[t] }
 
 // stdlibInto converts x into the Go type t, which is of the table. ok is false when x is no
-// instance of the class that t stands for.
+// instance of the class that t stands for; v is then what it is an instance of, nil if the table
+// does not say. An instance of a class that the table does not have may be an exception of the
+// program's, where the Go type says that it is one.
 func stdlibInto(x any, t reflect.Type, m *meter) (v any, ok bool, err error) {
 	o, isObject := x.(*Object)
 	if !isObject {
 		return nil, false, nil
 	}
 	made, known, err := convert(o, m)
-	if err != nil || !known || made == nil {
+	if err != nil {
 		return nil, false, err
+	}
+	if !known && (t == reflect.TypeFor[*Exception]() || t == reflect.TypeFor[Exception]()) {
+		if e, isCall := calledException(o, m); isCall {
+			made, known = e, true
+		}
+	}
+	if !known || made == nil {
+		return nil, false, nil
 	}
 	if d, isDelta := made.(TimeDelta); isDelta && t == reflect.TypeFor[time.Duration]() {
 		duration, fits := d.Duration()
 		if !fits {
-			return nil, false, outOfRange("timedelta", d)
+			return nil, false, &TypeError{Offset: -1, Msg: fmt.Sprintf("%v is beyond time.Duration", d)}
 		}
 		return duration, true, nil
 	}
@@ -51,5 +62,5 @@ func stdlibInto(x any, t reflect.Type, m *meter) (v any, ok bool, err error) {
 	case mt.Kind() == reflect.Pointer && mt.Elem() == t:
 		return reflect.ValueOf(made).Elem().Interface(), true, nil
 	}
-	return nil, false, nil
+	return made, false, nil
 }

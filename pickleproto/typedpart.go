@@ -55,8 +55,10 @@ func (r *reader) part(v place, p *typePlan) bool {
 		v, p = in.pointer, in.plan
 	}
 	b := &r.parts.b
-	b.depth = int64(r.depth)
-	return b.bind(x, valueAt(p.t, v), p) == nil
+	b.depth, b.memory = int64(r.depth), r.memory
+	err := b.bind(x, valueAt(p.t, v), p)
+	r.memory = b.memory
+	return err == nil
 }
 
 // partValue takes a value as the machine decodes it.
@@ -92,17 +94,28 @@ func (r *reader) partValue() (x any, ok bool) {
 	if r.framed {
 		frameEnd = r.end
 	}
+	// What STOP follows is all there is: no item of the list or tuple that was expected.
 	if !r.partEnd() {
 		return nil, false
 	}
+	to := r.pos
+	if r.peek() == wire.OpStop {
+		return nil, false
+	}
 	m := ps.m
+	m.max += r.memory - m.left // all together keep to what the message may take
+	m.left = r.memory
 	m.memoKnown(known)
+	r.memory = m.left
 	for _, g := range ps.gets {
-		if g.at < r.pos && g.index < known && !r.giveEntry(g.index) {
+		if g.at < to && g.index < known && !r.giveEntry(g.index) {
 			return nil, false
 		}
 	}
-	x, ok = m.loadPart(r.data, from, r.pos, frameEnd)
+	m.max += r.memory - m.left
+	m.left = r.memory
+	x, ok = m.loadPart(r.data, from, to, frameEnd)
+	r.memory = m.left
 	if !ok || m.memoCount != len(r.memo) || len(m.sparse) > 0 {
 		return nil, false
 	}

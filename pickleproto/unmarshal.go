@@ -103,6 +103,9 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 			}
 			return nil
 		}
+		if made != nil {
+			return mismatchf(x, p.t, "it is Go's %T", made)
+		}
 	}
 	if p.text {
 		if s, ok := textOf(x); ok {
@@ -116,6 +119,9 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 		if value, ok := b.enumValue(x, p.t); ok {
 			x = value
 		}
+	}
+	if o, ok := x.(*Object); ok {
+		x = baseFor(o, p)
 	}
 	switch p.kind {
 	case bindBool:
@@ -195,6 +201,21 @@ func (b *binder) bind(x any, v reflect.Value, p *typePlan) error {
 		if x == nil && p.t.Kind() == reflect.Pointer {
 			v.SetZero()
 			return nil
+		}
+		if o, ok := x.(*Object); ok && p.t == reflect.TypeFor[*Dict]() {
+			if in, ok := instanceOf(o); ok {
+				in.meter = b.costs()
+				known, key, shared := b.known(x, p.t)
+				if shared {
+					v.Set(known)
+					return nil
+				}
+				if d, ok := in.mapping(o); ok {
+					v.Set(reflect.ValueOf(d))
+					b.share(key, keepValue(v))
+					return nil
+				}
+			}
 		}
 		if o, ok := x.(*Object); ok && p.t == reflect.TypeFor[*ByteArray]() {
 			if s, _, ok := binaryOf(o); ok {
