@@ -199,3 +199,21 @@ func (e *encoder) saveTuple(t Tuple) error {
 	e.memoPut(index)
 	return nil
 }
+
+func (e *encoder) emptyTuple() {
+	if e.bin {
+		e.buf = append(e.buf, wire.OpEmptyTuple)
+	} else {
+		e.buf = append(e.buf, wire.OpMark, wire.OpTuple)
+	}
+}
+
+// closeTuple ends a fresh tuple of n items, 1 to 3; below protocol 2 a MARK was written before them.
+func (e *encoder) closeTuple(n int) {
+	if e.proto >= 2 {
+		e.buf = append(e.buf, wire.OpTuple1+byte(n-1))
+	} else {
+		e.buf = append(e.buf, wire.OpTuple)
+	}
+	e.memoSkip()
+}

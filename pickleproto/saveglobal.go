@@ -178,3 +178,14 @@ func (e *encoder) ofOtherKind(name nameKey, index uint32) bool {
 }
 
 func hasNewline(s string) bool { return strings.IndexByte(s, '\n') >= 0 }
+
+var (
+	globalSet       = Global{Module: "builtins", Name: "set"}
+	globalFrozenSet = Global{Module: "builtins", Name: "frozenset"}
+	globalBytes     = Global{Module: "builtins", Name: "bytes"}
+	globalByteArray = Global{Module: "builtins", Name: "bytearray"}
+	globalComplex   = Global{Module: "builtins", Name: "complex"}
+	globalEncode    = Global{Module: "_codecs", Name: "encode"}
+	globalGetattr   = Global{Module: "builtins", Name: "getattr"}
+	globalNewObj    = Global{Module: "copyreg", Name: "__newobj__"}
+)

@@ -1,0 +1,121 @@
+package pickleproto
+
+import (
+	"encoding/binary"
+	"math"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// Writing text: strs, and what Python 2 calls one.
+
+// latin1 holds what stands for the strs that CPython has but one of: their identity is their value.
+// Entry 256 is the empty str, 257 the empty bytes.
+var latin1 [258]byte
+
+// strIdentity returns what the memo knows a str by.
+func strIdentity(s string) (address uintptr, tag uint32) {
+	address, tag = stringAddress(s), memoTag(len(s), kindString)
+	if len(s) > 2 {
+		return address, tag
+	}
+	switch {
+	case len(s) == 0:
+		return addressOf(&latin1[256]), tag
+	case address-addressOf(&secondChars[0]) < uintptr(len(secondChars)):
+	case len(s) == 1:
+		return addressOf(&latin1[s[0]&0x7f]), memoTag(1, kindString)
+	case s[0]&0xfe == 0xc2:
+		return addressOf(&latin1[s[0]<<6|s[1]&0x3f]), memoTag(1, kindString)
+	}
+	return address, tag
+}
+
+// A str that lies in secondChars is not the one that CPython has of its character but another: see
+// machine.char. It holds copies of the text of all characters up to U+00FF, so that many others
+// can be told apart. A copy is written once, when it is first needed; until then its pages take no
+// memory.
+var (
+	secondChars [secondCopies * copySize]byte
+	secondReady [secondCopies]sync.Once
+)
+
+const (
+	secondCopies = 40_000
+	copySize     = 128 + 2*128
+)
+
+// secondChar returns the text of c, of so many bytes, in the nth copy. When the copies are used up
+// it begins anew, and strs of one character that far apart are taken for one.
+func secondChar(c byte, size, n int) string {
+	n %= secondCopies
+	text := secondChars[n*copySize : (n+1)*copySize]
+	secondReady[n].Do(func() {
+		b := text[:0]
+		for c := range rune(256) {
+			b = utf8.AppendRune(b, c)
+		}
+	})
+	i := int(c)
+	if size == 2 {
+		i = 128 + 2*(i-128)
+	}
+	return stringOf(text[i : i+size])
+}
+
+func (e *encoder) saveStr(s string) error {
+	index, found := e.memo.findOrAdd(strIdentity(s))
+	if found {
+		e.memoGet(index)
+		return nil
+	}
+	return e.writeStr(s, index)
+}
+
+func errNotUTF8() error {
+	return &TypeError{Offset: -1, Msg: "a Go string that is not UTF-8 has no Python str: use Bytes"}
+}
+
+// writeStr writes a str that the memo has just given an index.
+func (e *encoder) writeStr(s string, index uint32) error {
+	if !validString(s) {
+		return errNotUTF8()
+	}
+	n := len(s)
+	switch {
+	case n < 256 && e.proto >= 4:
+		e.buf = append(append(e.buf, wire.OpShortBinUnicode, byte(n)), s...)
+	case !e.bin:
+		e.buf = append(appendRawUnicodeEscape(append(e.buf, wire.OpUnicode), s), '\n')
+	case uint64(n) <= math.MaxUint32:
+		e.write([]byte{wire.OpBinUnicode, byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)}, s)
+	case e.proto >= 4:
+		e.write(binary.LittleEndian.AppendUint64([]byte{wire.OpBinUnicode8}, uint64(n)), s)
+	default:
+		return &TypeError{Offset: -1, Msg: "cannot write a str larger than 4 GiB below protocol 4"}
+	}
+	e.memoPut(index)
+	return nil
+}
+
+func (e *encoder) saveByteString(v ByteString) {
+	index, found := e.memo.findOrAdd(stringAddress(string(v)), memoTag(len(v), kindByteString))
+	if found && v != "" {
+		e.memoGet(index)
+		return
+	}
+	n := len(v)
+	switch {
+	case !e.bin:
+		e.buf = append(appendByteStringRepr(append(e.buf, wire.OpString), string(v)), '\n')
+	case n < 256:
+		e.buf = append(append(e.buf, wire.OpShortBinString, byte(n)), v...)
+	default:
+		e.buf = append(binary.LittleEndian.AppendUint32(append(e.buf, wire.OpBinString), uint32(n)), v...)
+	}
+	if !found {
+		e.memoPut(index)
+	}
+}
