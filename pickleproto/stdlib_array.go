@@ -31,7 +31,9 @@ const (
 )
 
 // arrayFrom reads array._array_reconstructor(array, typecode, format, bytes), of protocol 3 and
-// above, and array(typecode, list).
+// above, array(typecode, list), and array(typecode, bytes), which multiprocessing writes: bytes of
+// which the pickle does not tell the machine. Taken for that of nearly all of them: little-endian,
+// with an l of 64 bits.
 func arrayFrom(in *instance) (any, error) {
 	if !in.plain() {
 		return nil, nil
@@ -55,6 +57,17 @@ func arrayFrom(in *instance) (any, error) {
 	}
 	var items []any
 	if len(in.args) == 2 {
+		_, isText := in.args[1].(string)
+		if b, ok := bytesOf(in.args[1]); ok && !isText {
+			if err := in.charge(len(b), 1); err != nil {
+				return nil, err
+			}
+			v, err := decodeArray(usualFormat(code), b)
+			if err != nil {
+				return nil, err
+			}
+			return &Array{Typecode: code, Data: v}, nil
+		}
 		l, ok := in.args[1].(*List)
 		if !ok {
 			return nil, nil
@@ -65,6 +78,33 @@ func arrayFrom(in *instance) (any, error) {
 		items = l.Items()
 	}
 	return arrayFromItems(code, items)
+}
+
+// usualFormat is the machine format of a typecode on most machines.
+func usualFormat(code byte) int {
+	switch code {
+	case 'b':
+		return formatInt8
+	case 'B':
+		return formatUint8
+	case 'h':
+		return formatInt16
+	case 'H':
+		return formatUint16
+	case 'i':
+		return formatInt32
+	case 'I':
+		return formatUint32
+	case 'l', 'q':
+		return formatInt64
+	case 'L', 'Q':
+		return formatUint64
+	case 'f':
+		return formatFloat32
+	case 'd':
+		return formatFloat64
+	}
+	return formatUTF32
 }
 
 // typecodeOf returns 0 for Python 2's typecode c, which has no Go type.

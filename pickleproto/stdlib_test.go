@@ -427,3 +427,25 @@ func TestWrittenForPython2(t *testing.T) {
 	require.NoError(t, err, "a subclass stays as it is")
 	require.Contains(t, string(got), "_array_reconstructor")
 }
+
+// multiprocessing has a reduction of its own for arrays: array(typecode, bytes).
+func TestArrayOfMultiprocessing(t *testing.T) {
+	for code, c := range map[string]struct {
+		bytes string
+		want  any
+	}{
+		"b": {"\xff", []int8{-1}}, "B": {"\xff", []uint8{255}}, "h": {"\xfe\xff", []int16{-2}}, "H": {"\x00\x01", []uint16{256}},
+		"i": {"\x01\x00\x00\x00\xff\xff\xff\xff", []int32{1, -1}}, "I": {"\xff\xff\xff\xff", []uint32{1<<32 - 1}},
+		"l": {"\x01\x00\x00\x00\x00\x00\x00\x00", []int64{1}}, "Q": {"\x00\x00\x00\x00\x00\x00\x00\x80", []uint64{1 << 63}},
+		"f": {"\x00\x00\xc0\x3f", []float32{1.5}}, "d": {"\x00\x00\x00\x00\x00\x00\xf8\x3f", []float64{1.5}}, "u": {"\xe9\x00\x00\x00", "\u00e9"},
+	} {
+		for _, b := range []any{Bytes(c.bytes), ByteString(c.bytes)} {
+			o := &Object{How: ByReduce, Callable: Global{Module: "array", Name: "array"}, Args: Tuple{code, b}}
+			var a Array
+			require.NoError(t, Bind(o, &a), code)
+			require.Equal(t, Array{code[0], c.want}, a)
+		}
+	}
+	var a Array
+	require.Error(t, Bind(&Object{How: ByReduce, Callable: Global{Module: "array", Name: "array"}, Args: Tuple{"i", Bytes("abc")}}, &a))
+}
