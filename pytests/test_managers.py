@@ -90,7 +90,7 @@ def test_shutdown(programs, manager, python):
 
 
 SYNC_CLIENT = os.path.join(harness.PEERS, "sync_client.py")
-SYNC = ["queue", "many", "dicts", "lists", "values", "locks", "events", "nested"]
+SYNC = ["queue", "shutdown", "many", "dicts", "lists", "arrays", "iterables", "sorting", "sets", "values", "locks", "events", "nested"]
 
 
 def sync_ok(programs, python, server, case):
@@ -98,7 +98,7 @@ def sync_ok(programs, python, server, case):
     assert (done.code, done.stdout) == (0, "ok\n"), done.stderr + server.stderr
 
 
-@pytest.mark.parametrize("case", SYNC + ["go_condition_lock", "go_functions", "go_shared"])
+@pytest.mark.parametrize("case", SYNC + ["go_condition_lock", "go_functions", "go_proxies", "go_shared"])
 def test_sync_types(programs, manager, python, case):
     sync_ok(programs, python, manager(), case)
 

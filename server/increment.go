@@ -53,7 +53,7 @@ func incremented(numbers any) (*pickleproto.List, error) {
 			return sums, nil
 		}
 	}
-	items, err := iterate(numbers)
+	items, err := itemsOf(numbers)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,11 @@ Python's own manager of the same version as well. Runs on Python 2.7 and 3.
 
 from __future__ import print_function
 
+import array
+import collections
+import datetime
+import decimal
+import fractions
 import gc
 import multiprocessing
 import sys
@@ -23,13 +28,15 @@ except ImportError:
 PORT = int(sys.argv[1])
 KEY = b'k'
 PY2 = sys.version_info[0] == 2
+if not PY2:
+    xrange = range
 
 
 class Manager(SyncManager):
     pass
 
 
-for name in ('get_jobs', 'get_results', 'get_lines', 'get_config', 'get_done', 'get_lock'):
+for name in ('set', 'get_jobs', 'get_results', 'get_lines', 'get_config', 'get_done', 'get_lock'):
     Manager.register(name)
 
 multiprocessing.current_process().authkey = KEY
@@ -108,6 +115,37 @@ def queue():
         j.task_done()
     equal(joined(), None)
     raises(ValueError, 'task_done() called too many times', j.task_done)
+
+
+def shutdown():
+    """Queues learnt it with 3.13."""
+    if sys.version_info < (3, 13):
+        return
+    from queue import ShutDown
+    q = m.Queue(2)
+    q.put(1)
+    q.put(2)
+    full = in_thread(q.put, 3)
+    time.sleep(0.1)
+    q.shutdown()
+    assert type(full()) is ShutDown
+    raises(ShutDown, '', q.put, 3)
+    raises(ShutDown, '', q.put_nowait, 3)
+    equal([q.get(), q.get()], [1, 2])
+    raises(ShutDown, '', q.get)
+    raises(ShutDown, '', q.get, timeout=0.01)
+    q = m.JoinableQueue()
+    q.put(1)
+    joined = in_thread(q.join)
+    q.shutdown(immediate=True)
+    equal(joined(), None)
+    equal(q.qsize(), 0)
+    raises(ShutDown, '', q.get)
+    empty = m.Queue()
+    waiting = in_thread(empty.get)
+    time.sleep(0.1)
+    empty.shutdown()
+    assert type(waiting()) is ShutDown
 
 
 def many():
@@ -243,6 +281,107 @@ def lists():
     raises(IndexError, '', lambda: a[3])
 
 
+def arrays():
+    a = m.Array('i', array.array('h', [1, 2, 3]))
+    equal(list(a), [1, 2, 3])
+    a[0:2] = array.array('i', [7, 8])
+    equal(a[:], array.array('i', [7, 8, 3]))
+    a[2] = True
+    equal(sum(a), 16)
+    raises(TypeError, '', a.__setitem__, 0, 'x')
+    raises(TypeError, '', a.__setitem__, 0, 1.5)
+    raises(TypeError, '', a.__setitem__, slice(0, 1) if not PY2 else 0, [1])
+    raises(OverflowError, 'signed integer is greater than maximum' if not PY2 else '', a.__setitem__, 0, 2 ** 31)
+    raises(IndexError, 'array assignment index out of range', a.__setitem__, 9, 1)
+    equal(list(a), [7, 8, 1])
+    equal(m.Array('d', [1, 2])[:], array.array('d', [1.0, 2.0]))
+    equal(m.Array('f', [0.1])[0], array.array('f', [0.1])[0])
+    equal(a._getvalue(), array.array('i', [7, 8, 1]))
+    equal(str(a), "array('i', [7, 8, 1])")
+    raises(RemoteError, 'OverflowError', m.Array, 'B', [-1])
+    raises(RemoteError, 'OverflowError', m.Array, 'l', [2 ** 63])
+    raises(RemoteError, 'TypeError', m.Array, 'i', ['x'])
+    raises(RemoteError, 'bad typecode' if not PY2 else 'ValueError', m.Array, 'Z', [1])
+
+
+def iterables():
+    """What a list and a dict are made of."""
+    for made in ([1, 2], (1, 2), {1: 0, 2: 0}, {1, 2}, frozenset([1, 2]), bytearray(b'\x01\x02'), array.array('i', [1, 2]),
+                 collections.deque([1, 2]), collections.OrderedDict([(1, 0), (2, 0)]), collections.Counter([1, 2]), xrange(1, 3)):
+        equal(m.list(made)._getvalue(), [1, 2])
+        l = m.list([0, 9])
+        l.extend(made)
+        equal(l._getvalue(), [0, 9, 1, 2])
+        if not PY2:
+            l[1:2] = made
+            equal(l._getvalue(), [0, 1, 2, 1, 2])
+    equal(m.list(u'a\u00e9')._getvalue(), [u'a', u'\u00e9'])
+    for made in ({'a': 1}, [('a', 1)], (['a', 1],), collections.OrderedDict(a=1), collections.Counter(a=1), collections.defaultdict(list, a=1)):
+        equal(m.dict(made)._getvalue(), {'a': 1})
+        d = m.dict(b=2)
+        d.update(made)
+        equal(sorted(d._getvalue()), ['a', 'b'])
+    # Proxies are what they stand for.
+    l = m.list([1])
+    l.extend(m.list([2, 3]))
+    equal(l._getvalue(), [1, 2, 3])
+    d = m.dict(a=1)
+    d.update(m.dict(b=2))
+    equal(d._getvalue(), {'a': 1, 'b': 2})
+
+
+def sorting():
+    for items in ([3, 1.5, True, 2 ** 70], ['b', 'a'], [(1, 'b'), (1, 'a'), (0, 'z')], [[2], [1, 5]],
+                  [datetime.date(2020, 1, 2), datetime.date(2019, 3, 1)], [datetime.datetime(2020, 1, 2, 3), datetime.datetime(2020, 1, 2, 2, 59, 59, 9)],
+                  [datetime.timedelta(1), datetime.timedelta(-1, 5)], [datetime.time(2, 3), datetime.time(2, 2, 59)],
+                  [decimal.Decimal('1.5'), 1, decimal.Decimal('-1E+3')], [fractions.Fraction(1, 3), fractions.Fraction(1, 4), 0.3],
+                  [(datetime.date(2020, 1, 2), 2), (datetime.date(2020, 1, 2), 1)]):
+        for reverse in (False, True):
+            l = m.list(items)
+            l.sort(reverse=reverse)
+            equal(l._getvalue(), sorted(items, reverse=reverse))
+    if not PY2:
+        for items in ([1, 'a'], [None, None], [{}, {}], [datetime.date(2020, 1, 1), 5], [1j, 2j]):
+            l = m.list(items)
+            raises(TypeError, "'<' not supported between instances of", l.sort)
+            equal(l._getvalue(), items)
+
+
+def sets():
+    s = m.set([1, 2, 3])
+    equal((len(s), 2 in s, 5 in s), (3, True, False))
+    equal(s | {5}, {1, 2, 3, 5})
+    equal(s & frozenset([1, 7]), {1})
+    equal(s - {1}, {2, 3})
+    equal(s ^ {1, 9}, {2, 3, 9})
+    equal({1, 9} - s, {9})
+    equal((s <= {1, 2, 3}, s < {1, 2, 3}, s >= {1}, s > {1}), (True, False, True, True))
+    equal(s.union([7]), {1, 2, 3, 7})
+    equal((s.isdisjoint([4]), s.issubset([1, 2, 3, 4]), s.issuperset('')), (True, True, True))
+    equal(sorted(s), [1, 2, 3])
+    s.add(4)
+    s.discard(9)
+    s.remove(1)
+    raises(KeyError, '9', s.remove, 9)
+    raises(TypeError, "unhashable type: 'list'", s.add, [])
+    raises(TypeError, "unhashable type: 'list'", s.update, [[]])
+    s.update([10])
+    s.intersection_update([2, 10, 11])
+    equal(s.copy(), {2, 10})
+    s.symmetric_difference_update({2, 3})
+    s.difference_update([3])
+    equal(s.pop(), 10)
+    raises(KeyError, 'pop from an empty set', s.pop)
+    s.add(1)
+    s.clear()
+    equal(s._getvalue(), set())
+    if not PY2:
+        raises(TypeError, '', lambda: s | [1])
+    i = iter(m.set('ab'))
+    equal(sorted([next(i), next(i)]), ['a', 'b'])
+    raises(StopIteration, '', next, i)
+
+
 def values():
     v = m.Value('i', 5)
     equal(v.value, 5)
@@ -250,11 +389,13 @@ def values():
     equal(v.get(), 6)
     v.set('anything')
     equal(str(v), "Value('i', 'anything')")
+    equal(str(v._getvalue()), "Value('i', 'anything')")
     n = m.Namespace(a=1)
     n.b = [2]
     equal(n.a, 1)
     equal(n.b, [2])
     equal(str(n), 'Namespace(a=1, b=[2])')
+    equal(n._getvalue().__dict__, {'a': 1, 'b': [2]})
     del n.a
     raises(AttributeError, "'Namespace' object has no attribute 'a'", lambda: n.a)
     raises(AttributeError, '', n.__delattr__, 'a')
@@ -384,6 +525,7 @@ def go_condition_lock():
 def go_functions():
     """What would have to call a function of Python's."""
     raises(TypeError, 'key function', m.list([2, 1]).sort, key=len)
+    raises(RemoteError, 'TypeError: Pool() would call functions', m.Pool, 2)
     if not PY2:
         raises(RemoteError, 'action', m.Barrier, 2, len)
         raises(RemoteError, 'parties must be > 0', m.Barrier, 0)
@@ -408,6 +550,16 @@ def go_shared():
     equal(results.get(timeout=20), 'from Python')
     # One object for all who ask.
     equal(m.get_config()['answer'], 'from Python')
+
+
+def go_proxies():
+    """Where Python's own manager hangs, or finds no manager for the iterator."""
+    l = m.list(m.list([1]))
+    l.extend(m.dict({4: 5}))
+    l.extend(m.set([6]))
+    equal(l._getvalue(), [1, 4, 6])
+    equal(m.dict(m.dict(a=1))._getvalue(), {'a': 1})
+    raises(TypeError, 'not iterable', l.extend, m.Event())
 
 
 def go_mixed_put():

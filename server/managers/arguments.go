@@ -9,12 +9,8 @@ import (
 	"strings"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
-
-// typeError is Python's TypeError.
-func typeError(format string, args ...any) error {
-	return pickleproto.NewException("TypeError", fmt.Sprintf(format, args...))
-}
 
 // isValueType tells struct types that are one Python value, not a set of named ones.
 func isValueType(t reflect.Type) bool {
@@ -139,7 +135,7 @@ func (m *method) place(c *call, values []any, has []bool) error {
 		kwds = c.kwds.Len()
 	}
 	if m.named == 0 && kwds > 0 {
-		return typeError("%s() takes no keyword arguments", m.name)
+		return python.TypeError("%s() takes no keyword arguments", m.name)
 	}
 	if n > len(m.params) && !m.variadic {
 		return m.tooMany(n)
@@ -151,14 +147,14 @@ func (m *method) place(c *call, values []any, has []bool) error {
 		for k, x := range c.kwds.All() {
 			name, ok := str(k)
 			if !ok {
-				return typeError("%s() keywords must be strings", m.name)
+				return python.TypeError("%s() keywords must be strings", m.name)
 			}
 			i := m.param(name)
 			switch {
 			case i < 0:
-				return typeError("%s() got an unexpected keyword argument %s", m.name, pickleproto.Repr(clip(name)))
+				return python.TypeError("%s() got an unexpected keyword argument %s", m.name, pickleproto.Repr(clip(name)))
 			case has[i]:
-				return typeError("%s() got multiple values for argument %s", m.name, pickleproto.Repr(name))
+				return python.TypeError("%s() got multiple values for argument %s", m.name, pickleproto.Repr(name))
 			}
 			values[i], has[i] = x, true
 		}
@@ -201,7 +197,7 @@ func (m *method) tooMany(given int) error {
 	if m.required < n {
 		takes = fmt.Sprintf("from %d to %d positional arguments", m.required, n)
 	}
-	return typeError("%s() takes %s but %d %s given", m.name, takes, given, plural(given, "was", "were"))
+	return python.TypeError("%s() takes %s but %d %s given", m.name, takes, given, plural(given, "was", "were"))
 }
 
 // wrongCount is the error in the words of functions that are written in C, whose parameters have
@@ -218,11 +214,11 @@ func (m *method) wrongCount(given int) error {
 	}
 	switch {
 	case n == 0:
-		return typeError("%s() takes no arguments (%d given)", m.name, given)
+		return python.TypeError("%s() takes no arguments (%d given)", m.name, given)
 	case n == 1:
-		return typeError("%s() takes %s one argument (%d given)", m.name, how, given)
+		return python.TypeError("%s() takes %s one argument (%d given)", m.name, how, given)
 	}
-	return typeError("%s() takes %s %d arguments (%d given)", m.name, how, n, given)
+	return python.TypeError("%s() takes %s %d arguments (%d given)", m.name, how, n, given)
 }
 
 // missing is the error for parameters that got nothing, if there are any.
@@ -248,7 +244,7 @@ func (m *method) missing(has []bool, given int) error {
 	case n > 2:
 		list = strings.Join(names[:n-1], ", ") + ", and " + names[n-1]
 	}
-	return typeError("%s() missing %d required positional %s: %s", m.name, n, plural(n, "argument", "arguments"), list)
+	return python.TypeError("%s() missing %d required positional %s: %s", m.name, n, plural(n, "argument", "arguments"), list)
 }
 
 // argument makes the Go value of one argument; i counts from 0.
@@ -293,11 +289,11 @@ func (m *method) argument(c *call, i int, name string, x any, t reflect.Type) (r
 	case !errors.As(err, &mismatch):
 		return v, err
 	case mismatch.Path == "" && mismatch.Msg == "":
-		return v, typeError("%s() argument %s must be %s, not %s", m.name, which, pythonName(t), mismatch.Python)
+		return v, python.TypeError("%s() argument %s must be %s, not %s", m.name, which, pythonName(t), mismatch.Python)
 	case mismatch.Path == "" && mismatch.Err != nil:
-		return v, typeError("%s() argument %s: %v", m.name, which, mismatch.Err)
+		return v, python.TypeError("%s() argument %s: %v", m.name, which, mismatch.Err)
 	}
-	return v, typeError("%s() argument %s: %s", m.name, which, strings.TrimPrefix(err.Error(), "pickle: "))
+	return v, python.TypeError("%s() argument %s: %s", m.name, which, strings.TrimPrefix(err.Error(), "pickle: "))
 }
 
 // pythonName is what a Python programmer would call a Go type.

@@ -3,12 +3,15 @@ package managers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // The types of SyncManager answer Python's calls by tables of functions rather than by reflection:
@@ -47,6 +50,9 @@ func named[T any](t builtins[T]) builtins[T] {
 	}
 	return t
 }
+
+// names returns the names of the methods, sorted.
+func (t builtins[T]) names() []string { return slices.Sorted(maps.Keys(t)) }
 
 // call calls the method that c names.
 func (t builtins[T]) call(ctx context.Context, self T, c *call) (any, error) {
@@ -96,7 +102,7 @@ func (a *arguments) integer(i int, absent int) (int, error) {
 	}
 	n, ok := index(a.values[i])
 	if !ok {
-		return 0, typeError("'%s' object cannot be interpreted as an integer", typeName(a.values[i]))
+		return 0, python.TypeError("'%s' object cannot be interpreted as an integer", python.TypeName(a.values[i]))
 	}
 	return n, nil
 }
@@ -108,7 +114,7 @@ func (a *arguments) timeout(i int) (d time.Duration, ok bool, err error) {
 	}
 	f, isNumber := floatOf(a.values[i])
 	if !isNumber || math.IsNaN(f) {
-		return 0, false, typeError("'%s' object cannot be interpreted as a number of seconds", typeName(a.values[i]))
+		return 0, false, python.TypeError("'%s' object cannot be interpreted as a number of seconds", python.TypeName(a.values[i]))
 	}
 	if f < 0 {
 		return -1, true, nil
@@ -147,95 +153,39 @@ func floatOf(x any) (float64, bool) {
 	return float64(n), ok
 }
 
-// typeName is Python's name of a value's type.
-func typeName(x any) string {
-	switch x := x.(type) {
-	case nil:
-		return "NoneType"
-	case bool:
-		return "bool"
-	case int64, pickleproto.Long, pickleproto.Int, *big.Int:
-		return "int"
-	case float64:
-		return "float"
-	case string, pickleproto.ByteString:
-		return "str"
-	case pickleproto.Bytes:
-		return "bytes"
-	case pickleproto.Tuple:
-		return "tuple"
-	case *pickleproto.List:
-		return "list"
-	case *pickleproto.Dict:
-		return "dict"
-	case *pickleproto.Set:
-		return "set"
-	case *pickleproto.FrozenSet:
-		return "frozenset"
-	case *pickleproto.Complex:
-		return "complex"
-	case *pickleproto.ByteArray:
-		return "bytearray"
-	case *pickleproto.Object:
-		if g, ok := x.Callable.(pickleproto.Global); ok {
-			return clip(g.Name)
-		}
+// iterate returns what iter(x) gives in Python, in a slice that is not to be changed. A proxy of one
+// of the manager's own containers is that container.
+func (a *arguments) iterate(x any) ([]any, error) {
+	x, err := a.c.contents(x)
+	if err != nil {
+		return nil, err
 	}
-	return "object"
+	return python.Iterate(x)
 }
 
-// iterate returns what iter(x) gives in Python.
-func iterate(x any) ([]any, error) {
-	var items []any
-	switch x := x.(type) {
-	case *pickleproto.List:
-		return append(items, x.Items()...), nil
-	case pickleproto.Tuple:
-		return append(items, x...), nil
-	case string:
-		for _, r := range x {
-			items = append(items, string(r))
-		}
-		return items, nil
-	case pickleproto.ByteString:
-		for i := range len(x) {
-			items = append(items, x[i:i+1])
-		}
-		return items, nil
-	case pickleproto.Bytes:
-		for i := range len(x) {
-			items = append(items, int64(x[i]))
-		}
-		return items, nil
-	case *pickleproto.Dict:
-		for k := range x.All() {
-			items = append(items, k)
-		}
-		return items, nil
-	case *pickleproto.Set:
-		for k := range x.All() {
-			items = append(items, k)
-		}
-		return items, nil
-	case *pickleproto.FrozenSet:
-		for k := range x.All() {
-			items = append(items, k)
-		}
-		return items, nil
-	case *pickleproto.Object:
-		var r pickleproto.Range
-		if pickleproto.Bind(x, &r) == nil {
-			if r.Len() > maxMade {
-				return nil, tooLong()
-			}
-			for n, i := r.Len(), r.Start; n > 0; n-- {
-				items = append(items, i)
-				i += r.Step
-			}
-			return items, nil
-		}
+// contents returns a copy of the container that x is a proxy of, and any other x as it is.
+func (c *call) contents(x any) (any, error) {
+	o, ok := x.(*pickleproto.Object)
+	if !ok {
+		return x, nil
 	}
-	return nil, typeError("'%s' object is not iterable", typeName(x))
+	id, ok := proxyID(o)
+	if !ok {
+		return x, nil
+	}
+	referent := c.m.objects.get(id)
+	if referent == nil {
+		return nil, noKey(id)
+	}
+	switch v := referent.goValue.(type) {
+	case *Dict:
+		return v.Copy(), nil
+	case *List:
+		return pickleproto.NewList(v.Items()...), nil
+	case *Set:
+		return v.Copy(), nil
+	}
+	return nil, python.TypeError("'%s' object is not iterable", referent.typeid)
 }
 
 // maxMade is the most items that one call makes out of few: [0] * n, range(n).
@@ -245,9 +195,4 @@ func tooLong() error {
 	return pickleproto.NewException("MemoryError", fmt.Sprintf("more than %d items", maxMade))
 }
 
-func keyError(key any) error { return pickleproto.NewException("KeyError", key) }
-
-func valueError(format string, args ...any) error {
-	return pickleproto.NewException("ValueError", fmt.Sprintf(format, args...))
-}
 func runtimeError(text string) error { return pickleproto.NewException("RuntimeError", text) }

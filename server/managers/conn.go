@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/picklebridge/picklebridge/pickleproto/transport"
 	"github.com/picklebridge/picklebridge/server"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // client is one connection of a client, served by one goroutine.
@@ -245,6 +247,10 @@ func (c *client) failed(err error, protocol int) answer {
 	if errors.As(err, &trace) {
 		return traceback(trace.err, protocol)
 	}
+	var mismatch *pickleproto.TypeError
+	if errors.As(err, &mismatch) && mismatch.Path == "" {
+		err = python.TypeError("%s", strings.TrimPrefix(err.Error(), "pickle: ")) // an unhashable key, for example
+	}
 	return answer{"#ERROR", server.Exception(err, protocol)}
 }
 
@@ -315,11 +321,11 @@ func (c *call) decode(data []byte) error {
 	}
 	if request[0] != nil {
 		if c.ident, ok = str(request[0]); !ok {
-			return typeError("the ident must be str or None")
+			return python.TypeError("the ident must be str or None")
 		}
 	}
 	if c.method, ok = str(request[1]); !ok {
-		return typeError("the method's name must be str")
+		return python.TypeError("the method's name must be str")
 	}
 	switch args := request[2].(type) {
 	case pickleproto.Tuple:
@@ -327,10 +333,10 @@ func (c *call) decode(data []byte) error {
 	case *pickleproto.List:
 		c.args = args.Items()
 	default:
-		return typeError("args must be a tuple")
+		return python.TypeError("args must be a tuple")
 	}
 	if c.kwds, ok = request[3].(*pickleproto.Dict); !ok {
-		return typeError("kwds must be a dict")
+		return python.TypeError("kwds must be a dict")
 	}
 	if bytes.Contains(data, rebuildProxyName) {
 		c.keepProxies()

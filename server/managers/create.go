@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // serverCall serves a request to the server itself.
@@ -31,7 +32,7 @@ func (c *client) serverCall(ctx context.Context) (answer, error) {
 			id, ok = tokenID(call.args[0])
 		}
 		if !ok {
-			return a, &tracebackError{typeError("get_methods() takes a Token")}
+			return a, &tracebackError{python.TypeError("get_methods() takes a Token")}
 		}
 		o := c.m.objects.get(id)
 		if o == nil {
@@ -44,7 +45,7 @@ func (c *client) serverCall(ctx context.Context) (answer, error) {
 			id, ok = str(call.args[0])
 		}
 		if !ok {
-			return a, &tracebackError{typeError("%s() takes an ident", call.method)}
+			return a, &tracebackError{python.TypeError("%s() takes an ident", call.method)}
 		}
 		count := c.m.objects.incref
 		if call.method == "decref" {
@@ -77,7 +78,7 @@ func (c *client) create(ctx context.Context) (*object, error) {
 		typeid, ok = str(call.args[0])
 	}
 	if !ok {
-		return nil, typeError("create() takes a typeid")
+		return nil, python.TypeError("create() takes a typeid")
 	}
 	r := c.m.registration(typeid)
 	if r == nil {
@@ -96,7 +97,7 @@ func (c *client) create(ctx context.Context) (*object, error) {
 			return nil, pickleproto.NewException("ValueError", fmt.Sprintf("%s objects are results of methods, not made by clients", pickleproto.Repr(typeid)))
 		}
 		if n := len(call.args) + call.kwds.Len(); n > 0 {
-			return nil, typeError("%s() takes no arguments (%d given)", typeid, n)
+			return nil, python.TypeError("%s() takes no arguments (%d given)", typeid, n)
 		}
 		return c.m.shared(r, c.host)
 	}

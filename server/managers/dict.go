@@ -2,9 +2,11 @@ package managers
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // Dict is a dict shared between Python clients and Go code. Keys and values are those of
@@ -104,7 +106,7 @@ func (d *Dict) lookup(key any) (any, error) {
 	if v, ok := d.Get(key); ok {
 		return v, nil
 	}
-	return nil, keyError(key)
+	return nil, python.KeyError(key)
 }
 
 var dictMethods = named(builtins[*Dict]{
@@ -117,7 +119,7 @@ var dictMethods = named(builtins[*Dict]{
 			return nil, err
 		}
 		if !d.Delete(a.at(0)) {
-			return nil, keyError(a.at(0))
+			return nil, python.KeyError(a.at(0))
 		}
 		return nil, nil
 	}),
@@ -133,6 +135,42 @@ var dictMethods = named(builtins[*Dict]{
 			}
 			return nil
 		}}, nil
+	}),
+	"__reversed__": fn("", func(_ context.Context, d *Dict, _ *arguments) (any, error) {
+		keys := d.list(func(k, _ any) any { return k }).Items()
+		slices.Reverse(keys)
+		return &iterated{items: keys}, nil
+	}),
+	"__or__": fn("other", func(_ context.Context, d *Dict, a *arguments) (any, error) {
+		other, err := a.operand("|", a.at(0))
+		if err != nil {
+			return nil, err
+		}
+		return merged(d.Copy(), other)
+	}),
+	"__ror__": fn("other", func(_ context.Context, d *Dict, a *arguments) (any, error) {
+		other, err := a.operand("|", a.at(0))
+		if err != nil {
+			return nil, err
+		}
+		first, err := merged(pickleproto.NewDict(), other)
+		if err != nil {
+			return nil, err
+		}
+		return merged(first, d.Copy())
+	}),
+	"fromkeys": fn("iterable ? value", func(_ context.Context, _ *Dict, a *arguments) (any, error) {
+		keys, err := a.iterate(a.at(0))
+		if err != nil {
+			return nil, err
+		}
+		made := pickleproto.NewDict()
+		for _, k := range keys {
+			if err := made.Set(k, a.at(1)); err != nil {
+				return nil, err
+			}
+		}
+		return made, nil
 	}),
 	"clear": fn("", func(_ context.Context, d *Dict, _ *arguments) (any, error) {
 		d.mu.Lock()
@@ -173,13 +211,13 @@ var dictMethods = named(builtins[*Dict]{
 		case a.has[1]:
 			return a.at(1), nil
 		}
-		return nil, keyError(a.at(0))
+		return nil, python.KeyError(a.at(0))
 	}),
 	"popitem": fn("", func(_ context.Context, d *Dict, _ *arguments) (any, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.d.Len() == 0 {
-			return nil, keyError("popitem(): dictionary is empty")
+			return nil, python.KeyError("popitem(): dictionary is empty")
 		}
 		var last pickleproto.Tuple
 		for k, v := range d.d.All() {
@@ -198,6 +236,29 @@ var dictMethods = named(builtins[*Dict]{
 	}),
 })
 
+// operand is an argument that must be a dict.
+func (a *arguments) operand(operator string, x any) (*pickleproto.Dict, error) {
+	x, err := a.c.contents(x)
+	if err != nil {
+		return nil, err
+	}
+	d, err := python.Mapping(x)
+	if d == nil && err == nil {
+		err = python.TypeError("unsupported operand type(s) for %s: 'dict' and '%s'", operator, python.TypeName(x))
+	}
+	return d, err
+}
+
+// merged sets all entries of from in into.
+func merged(into, from *pickleproto.Dict) (*pickleproto.Dict, error) {
+	for k, v := range from.All() {
+		if err := into.Set(k, v); err != nil {
+			return nil, err
+		}
+	}
+	return into, nil
+}
+
 func dictContains(_ context.Context, d *Dict, a *arguments) (any, error) {
 	if err := unhashable(a.at(0)); err != nil {
 		return nil, err
@@ -209,24 +270,32 @@ func dictContains(_ context.Context, d *Dict, a *arguments) (any, error) {
 // update is dict.update, and dict itself: a mapping or pairs, then keyword arguments.
 func (d *Dict) update(name string, c *call) error {
 	if len(c.args) > 1 {
-		return typeError("%s expected at most 1 argument, got %d", name, len(c.args))
+		return python.TypeError("%s expected at most 1 argument, got %d", name, len(c.args))
 	}
 	fresh := pickleproto.NewDict() // first, so that an error changes nothing
 	if len(c.args) == 1 {
-		if from, ok := c.args[0].(*pickleproto.Dict); ok {
-			fresh = from
+		from, err := c.contents(c.args[0])
+		if err != nil {
+			return err
+		}
+		mapping, err := python.Mapping(from)
+		if err != nil {
+			return err
+		}
+		if mapping != nil {
+			fresh = mapping
 		} else {
-			pairs, err := iterate(c.args[0])
+			pairs, err := python.Iterate(from)
 			if err != nil {
 				return err
 			}
 			for i, p := range pairs {
-				kv, err := iterate(p)
+				kv, err := python.Iterate(p)
 				if err != nil {
-					return typeError("cannot convert dictionary update sequence element #%d to a sequence", i)
+					return python.TypeError("cannot convert dictionary update sequence element #%d to a sequence", i)
 				}
 				if len(kv) != 2 {
-					return valueError("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))
+					return python.ValueError("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))
 				}
 				if err := fresh.Set(kv[0], kv[1]); err != nil {
 					return err
@@ -246,14 +315,16 @@ func (d *Dict) update(name string, c *call) error {
 	return nil
 }
 
-var dictNames = []string{"__contains__", "__delitem__", "__getitem__", "__iter__", "__len__", "__setitem__",
-	"clear", "copy", "get", "has_key", "items", "keys", "pop", "popitem", "setdefault", "update", "values"}
+var dictNames = append(dictMethods.names(), "__ior__", "update")
 
 func (d *Dict) exposed() []string { return dictNames }
 
 func (d *Dict) call(ctx context.Context, c *call) (any, error) {
-	if c.method == "update" {
+	switch c.method {
+	case "update":
 		return nil, d.update("update", c)
+	case "__ior__": // takes pairs as well
+		return nil, d.update("__ior__", c)
 	}
 	return dictMethods.call(ctx, d, c)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // Event is SyncManager's Event.
@@ -89,7 +90,7 @@ func (e *Event) exposed() []string                              { return eventNa
 func (e *Event) call(ctx context.Context, c *call) (any, error) { return eventMethods.call(ctx, e, c) }
 func (e *Event) text(context.Context, *call) string             { return "<threading.Event object>" }
 func (e *Event) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.lock' object")
+	return nil, python.TypeError("cannot pickle '_thread.lock' object")
 }
 
 // Condition is SyncManager's Condition.
@@ -208,7 +209,7 @@ func (c *Condition) call(ctx context.Context, k *call) (any, error) {
 }
 func (c *Condition) text(context.Context, *call) string { return "<threading.Condition object>" }
 func (c *Condition) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.lock' object")
+	return nil, python.TypeError("cannot pickle '_thread.lock' object")
 }
 
 // ErrBrokenBarrier is Python's threading.BrokenBarrierError. errors.Is knows it.
@@ -335,5 +336,5 @@ func (b *Barrier) call(ctx context.Context, c *call) (any, error) {
 }
 func (b *Barrier) text(context.Context, *call) string { return "<threading.Barrier object>" }
 func (b *Barrier) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.lock' object")
+	return nil, python.TypeError("cannot pickle '_thread.lock' object")
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // iterated is an iterator over what a container held when it was asked for one. Python knows it
@@ -44,5 +45,5 @@ func (it *iterated) call(_ context.Context, c *call) (any, error) {
 func (it *iterated) text(context.Context, *call) string { return "<iterator object>" }
 
 func (it *iterated) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot copy an iterator")
+	return nil, python.TypeError("cannot copy an iterator")
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // List is a list shared between Python clients and Go code. Items are those of pickleproto, and
@@ -70,7 +71,7 @@ func spanOf(s pickleproto.Slice, n int) (span, error) {
 		}
 		i, ok := index(x)
 		if !ok {
-			return 0, typeError("slice indices must be integers or None or have an __index__ method")
+			return 0, python.TypeError("slice indices must be integers or None or have an __index__ method")
 		}
 		if i < 0 {
 			if i += n; i < low {
@@ -83,10 +84,10 @@ func spanOf(s pickleproto.Slice, n int) (span, error) {
 	if s.Step != nil {
 		var ok bool
 		if step, ok = index(s.Step); !ok {
-			return span{}, typeError("slice indices must be integers or None or have an __index__ method")
+			return span{}, python.TypeError("slice indices must be integers or None or have an __index__ method")
 		}
 		if step == 0 {
-			return span{}, valueError("slice step cannot be zero")
+			return span{}, python.ValueError("slice step cannot be zero")
 		}
 		step = max(min(step, 1<<30), -1<<30)
 	}
@@ -122,7 +123,7 @@ func (l *List) where(x any, what string) (i int, sp span, isSlice bool, err erro
 	}
 	i, ok := index(x)
 	if !ok {
-		return 0, sp, false, typeError("%s indices must be integers or slices, not %s", l.kind(), typeName(x))
+		return 0, sp, false, python.TypeError("%s indices must be integers or slices, not %s", l.kind(), python.TypeName(x))
 	}
 	if i < 0 {
 		i += len(l.items)
@@ -145,15 +146,7 @@ func (l *List) made(items []any) any {
 	if l.typecode == "" {
 		return pickleproto.NewList(items...)
 	}
-	return arrayOf(l.typecode, items)
-}
-
-// arrayOf is array.array(typecode, items).
-func arrayOf(typecode string, items []any) any {
-	return &pickleproto.Object{
-		How: pickleproto.ByReduce, Callable: pickleproto.Global{Module: "array", Name: "array"},
-		Args: pickleproto.Tuple{pickleproto.ByteString(typecode), pickleproto.NewList(items...)},
-	}
+	return arrayOf(l.typecode, pickleproto.NewList(items...))
 }
 
 func (l *List) get(x any) (any, error) {
@@ -173,13 +166,20 @@ func (l *List) get(x any) (any, error) {
 	return l.made(items), nil
 }
 
-func (l *List) set(x, v any) error {
+func (l *List) set(a *arguments, x, v any) error {
 	var from []any
-	if _, ok := x.(*pickleproto.Object); ok {
-		var err error
-		if from, err = iterate(v); err != nil {
-			return typeError("can only assign an iterable")
+	var err error
+	if _, isSlice := x.(*pickleproto.Object); isSlice && l.typecode != "" {
+		from, err = l.slice(v)
+	} else if isSlice {
+		if from, err = a.iterate(v); err != nil {
+			err = python.TypeError("can only assign an iterable")
 		}
+	} else {
+		v, err = l.item(v)
+	}
+	if err != nil {
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,7 +192,7 @@ func (l *List) set(x, v any) error {
 	case sp.step == 1:
 		l.items = slices.Replace(l.items, sp.start, sp.start+sp.n, from...)
 	case len(from) != sp.n:
-		return valueError("attempt to assign sequence of size %d to extended slice of size %d", len(from), sp.n)
+		return python.ValueError("attempt to assign sequence of size %d to extended slice of size %d", len(from), sp.n)
 	default:
 		for k, y := range from {
 			l.items[sp.start+k*sp.step] = y
@@ -230,7 +230,7 @@ func (l *List) remove(x any) error {
 func (l *List) times(x any) ([]any, error) {
 	n, ok := index(x)
 	if !ok {
-		return nil, typeError("can't multiply sequence by non-int of type '%s'", typeName(x))
+		return nil, python.TypeError("can't multiply sequence by non-int of type '%s'", python.TypeName(x))
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -246,13 +246,13 @@ func (l *List) times(x any) ([]any, error) {
 var listMethods = named(builtins[*List]{
 	"__getitem__": fn("index", func(_ context.Context, l *List, a *arguments) (any, error) { return l.get(a.at(0)) }),
 	"__setitem__": fn("index value", func(_ context.Context, l *List, a *arguments) (any, error) {
-		return nil, l.set(a.at(0), a.at(1))
+		return nil, l.set(a, a.at(0), a.at(1))
 	}),
 	"__delitem__": fn("index", func(_ context.Context, l *List, a *arguments) (any, error) { return nil, l.remove(a.at(0)) }),
 	// Python 2 has its own methods for slices without a step.
 	"__getslice__": fn("start stop", func(_ context.Context, l *List, a *arguments) (any, error) { return l.get(slice2(a)) }),
 	"__setslice__": fn("start stop value", func(_ context.Context, l *List, a *arguments) (any, error) {
-		return nil, l.set(slice2(a), a.at(2))
+		return nil, l.set(a, slice2(a), a.at(2))
 	}),
 	"__delslice__": fn("start stop", func(_ context.Context, l *List, a *arguments) (any, error) { return nil, l.remove(slice2(a)) }),
 	"__len__":      fn("", func(_ context.Context, l *List, _ *arguments) (any, error) { return int64(l.Len()), nil }),
@@ -264,7 +264,7 @@ var listMethods = named(builtins[*List]{
 	"__add__": fn("other", func(_ context.Context, l *List, a *arguments) (any, error) {
 		other, ok := a.at(0).(*pickleproto.List)
 		if !ok {
-			return nil, typeError("can only concatenate list (not \"%s\") to list", typeName(a.at(0)))
+			return nil, python.TypeError("can only concatenate list (not \"%s\") to list", python.TypeName(a.at(0)))
 		}
 		return pickleproto.NewList(append(l.Items(), other.Items()...)...), nil
 	}),
@@ -286,9 +286,16 @@ var listMethods = named(builtins[*List]{
 			Args: pickleproto.Tuple{pickleproto.NewList(l.Items()...)},
 		}, nil
 	}),
+	"clear": fn("", func(_ context.Context, l *List, _ *arguments) (any, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.items = nil
+		return nil, nil
+	}),
+	"copy":   fn("", func(_ context.Context, l *List, _ *arguments) (any, error) { return l.made(l.Items()), nil }),
 	"append": fn("value", func(_ context.Context, l *List, a *arguments) (any, error) { l.Append(a.at(0)); return nil, nil }),
 	"extend": fn("iterable", func(_ context.Context, l *List, a *arguments) (any, error) {
-		items, err := iterate(a.at(0))
+		items, err := a.iterate(a.at(0))
 		if err == nil {
 			l.Append(items...)
 		}
@@ -332,7 +339,7 @@ var listMethods = named(builtins[*List]{
 		defer l.mu.Unlock()
 		i := l.find(a.at(0), 0, len(l.items))
 		if i < 0 {
-			return nil, valueError("list.remove(x): x not in list")
+			return nil, python.ValueError("list.remove(x): x not in list")
 		}
 		l.items = slices.Delete(l.items, i, i+1)
 		return nil, nil
@@ -359,7 +366,7 @@ var listMethods = named(builtins[*List]{
 			return int64(i), nil
 		}
 		text := pickleproto.Repr(a.at(0))
-		return nil, valueError("%s is not in list", clip(text))
+		return nil, python.ValueError("%s is not in list", clip(text))
 	}),
 	"reverse": fn("", func(_ context.Context, l *List, _ *arguments) (any, error) {
 		l.mu.Lock()
@@ -369,7 +376,7 @@ var listMethods = named(builtins[*List]{
 	}),
 	"sort": fn("? key reverse", func(_ context.Context, l *List, a *arguments) (any, error) {
 		if a.at(0) != nil {
-			return nil, typeError("sort() cannot call a key function: it is Python's, and this list is not")
+			return nil, python.TypeError("sort() cannot call a key function: it is Python's, and this list is not")
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -398,9 +405,7 @@ func indexError(format string, args ...any) error {
 	return pickleproto.NewException("IndexError", fmt.Sprintf(format, args...))
 }
 
-var listNames = []string{"__add__", "__contains__", "__delitem__", "__delslice__", "__getitem__", "__getslice__", "__imul__",
-	"__len__", "__mul__", "__reversed__", "__rmul__", "__setitem__", "__setslice__",
-	"append", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"}
+var listNames = listMethods.names()
 
 var arrayNames = []string{"__getitem__", "__getslice__", "__len__", "__setitem__", "__setslice__"}
 

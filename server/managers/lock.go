@@ -3,6 +3,8 @@ package managers
 import (
 	"context"
 	"sync"
+
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // Who holds a lock: a client's connection, which is one of its threads, or a token made for a
@@ -177,11 +179,11 @@ func (a *arguments) acquiring() (block bool, d *deadline, err error) {
 		return block, nil, err
 	case set && after < 0:
 		if f, _ := floatOf(a.at(1)); f != -1 {
-			return block, nil, valueError("timeout value must be a non-negative number")
+			return block, nil, python.ValueError("timeout value must be a non-negative number")
 		}
 		set = false
 	case set && !block:
-		return block, nil, valueError("can't specify a timeout for a non-blocking call")
+		return block, nil, python.ValueError("can't specify a timeout for a non-blocking call")
 	}
 	return block, by(after, set), nil
 }
@@ -211,7 +213,7 @@ func (l *Lock) call(ctx context.Context, c *call) (any, error) {
 }
 func (l *Lock) text(context.Context, *call) string { return lockText("_thread.lock", l.owned(nil)) }
 func (l *Lock) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.lock' object")
+	return nil, python.TypeError("cannot pickle '_thread.lock' object")
 }
 
 func (l *RLock) exposed() []string { return lockNames }
@@ -224,7 +226,7 @@ func (l *RLock) text(context.Context, *call) string {
 	return lockText("_thread.RLock", l.times > 0)
 }
 func (l *RLock) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.RLock' object")
+	return nil, python.TypeError("cannot pickle '_thread.RLock' object")
 }
 
 func lockText(class string, locked bool) string {
@@ -266,10 +268,10 @@ func (s *Semaphore) Release(n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n < 1 {
-		return valueError("n must be one or more")
+		return python.ValueError("n must be one or more")
 	}
 	if s.bound > 0 && n > s.bound-s.free || n > maxMade {
-		return valueError("Semaphore released too many times")
+		return python.ValueError("Semaphore released too many times")
 	}
 	s.free += n
 	s.wait.notify(n)
@@ -317,5 +319,5 @@ func (s *Semaphore) call(ctx context.Context, c *call) (any, error) {
 }
 func (s *Semaphore) text(context.Context, *call) string { return "<threading.Semaphore object>" }
 func (s *Semaphore) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.lock' object")
+	return nil, python.TypeError("cannot pickle '_thread.lock' object")
 }

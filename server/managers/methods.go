@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // RegisterOption says how the methods of a value appear in Python.
@@ -320,5 +321,5 @@ func (r *reflectedValue) value(context.Context, *call) (any, error) {
 	if m, ok := r.v.(pickleproto.Marshaler); ok {
 		return m.MarshalPickle()
 	}
-	return nil, typeError("cannot copy %s object", pickleproto.Repr(r.typeid))
+	return nil, python.TypeError("cannot copy %s object", pickleproto.Repr(r.typeid))
 }

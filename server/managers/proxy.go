@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 const module = "multiprocessing.managers"
@@ -219,5 +220,5 @@ func (c *call) referent(x *pickleproto.Object, t reflect.Type) (reflect.Value, b
 	if v.Type().AssignableTo(t) {
 		return v, true, nil
 	}
-	return reflect.Value{}, false, typeError("%s() got a proxy of %s where the Go value of another type, %s, was expected", c.method, pickleproto.Repr(o.typeid), pythonName(t))
+	return reflect.Value{}, false, python.TypeError("%s() got a proxy of %s where the Go value of another type, %s, was expected", c.method, pickleproto.Repr(o.typeid), pythonName(t))
 }

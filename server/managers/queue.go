@@ -3,15 +3,20 @@ package managers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // The exceptions of Python's queue module. errors.Is knows them.
 var (
 	ErrEmpty error = pickleproto.NewException("queue.Empty")
 	ErrFull  error = pickleproto.NewException("queue.Full")
+
+	// ErrShutDown is queue.ShutDown, which Python knows from 3.13 on.
+	ErrShutDown error = pickleproto.NewException("queue.ShutDown")
 )
 
 // Queue is Python's queue.Queue, and a JoinableQueue, shared between Python clients and Go code.
@@ -27,6 +32,7 @@ type Queue struct {
 	mu         sync.Mutex // guards what follows
 	items      []any
 	unfinished int
+	shut       bool
 	getters    waiters
 	putters    waiters
 	joiners    waiters
@@ -54,12 +60,29 @@ func (q *Queue) Len() int {
 	return len(q.items)
 }
 
+// Shutdown makes Put fail with ErrShutDown, and Get once the queue is empty. immediate removes all
+// items at once, as if they had been dealt with.
+func (q *Queue) Shutdown(immediate bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.shut = true
+	if immediate {
+		q.unfinished = max(q.unfinished-len(q.items), 0)
+		q.items = nil
+		if q.unfinished == 0 {
+			q.joiners.notifyAll()
+		}
+	}
+	q.getters.notifyAll()
+	q.putters.notifyAll()
+}
+
 // TaskDone says that an item that was got has been dealt with.
 func (q *Queue) TaskDone() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.unfinished <= 0 {
-		return valueError("task_done() called too many times")
+		return python.ValueError("task_done() called too many times")
 	}
 	if q.unfinished--; q.unfinished == 0 {
 		q.joiners.notifyAll()
@@ -85,7 +108,7 @@ func (q *Queue) put(ctx context.Context, x any, block bool, d *deadline) error {
 	defer d.stop()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.full() {
+	for q.full() && !q.shut {
 		if !block {
 			return ErrFull
 		}
@@ -94,6 +117,9 @@ func (q *Queue) put(ctx context.Context, x any, block bool, d *deadline) error {
 		} else if err != nil && err != errTimeout {
 			return err
 		}
+	}
+	if q.shut {
+		return ErrShutDown
 	}
 	q.items = append(q.items, x)
 	q.unfinished++
@@ -106,6 +132,9 @@ func (q *Queue) get(ctx context.Context, block bool, d *deadline) (any, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.items) == 0 {
+		if q.shut {
+			return nil, ErrShutDown
+		}
 		if !block {
 			return nil, ErrEmpty
 		}
@@ -127,6 +156,9 @@ func (q *Queue) get(ctx context.Context, block bool, d *deadline) (any, error) {
 var queueMethods = named(builtins[*Queue]{
 	"put": fn("item ? block timeout", func(ctx context.Context, q *Queue, a *arguments) (any, error) {
 		d, err := a.waiting(1, 2)
+		if err != nil && q.max == 0 {
+			d, err = by(0, false), nil // Python does not look at it
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -150,6 +182,10 @@ var queueMethods = named(builtins[*Queue]{
 		defer q.mu.Unlock()
 		return q.full(), nil
 	}),
+	"shutdown": fn("? immediate", func(ctx context.Context, q *Queue, a *arguments) (any, error) {
+		q.Shutdown(a.truth(0, false))
+		return nil, nil
+	}),
 	"task_done": fn("", func(ctx context.Context, q *Queue, a *arguments) (any, error) { return nil, q.TaskDone() }),
 	"join":      fn("", func(ctx context.Context, q *Queue, a *arguments) (any, error) { return nil, q.Join(ctx) }),
 })
@@ -161,12 +197,12 @@ func (a *arguments) waiting(block, timeout int) (*deadline, error) {
 		return nil, err
 	}
 	if set && d < 0 && a.truth(block, true) {
-		return nil, valueError("'timeout' must be a non-negative number")
+		return nil, python.ValueError("'timeout' must be a non-negative number")
 	}
 	return by(d, set), nil
 }
 
-var queueNames = []string{"empty", "full", "get", "get_nowait", "join", "put", "put_nowait", "qsize", "task_done"}
+var queueNames = []string{"empty", "full", "get", "get_nowait", "join", "put", "put_nowait", "qsize", "shutdown", "task_done"}
 
 func (q *Queue) exposed() []string { return queueNames }
 func (q *Queue) call(ctx context.Context, c *call) (any, error) {
@@ -174,8 +210,10 @@ func (q *Queue) call(ctx context.Context, c *call) (any, error) {
 }
 func (q *Queue) text(context.Context, *call) string { return "<queue.Queue object>" }
 func (q *Queue) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle '_thread.lock' object")
+	return nil, python.TypeError("cannot pickle '_thread.lock' object")
 }
+
+var chanNames = []string{"empty", "full", "get", "get_nowait", "put", "put_nowait", "qsize"}
 
 // Chan is a Go channel as a Python queue: what Python puts is sent on it, what Python gets is
 // received from it. Go code uses the channel itself. As a queue it holds as many items as the
@@ -187,16 +225,16 @@ type Chan[T any] struct{ c chan T }
 func NewChan[T any](c chan T) *Chan[T] { return &Chan[T]{c} }
 
 func (q *Chan[T]) exposed() []string {
-	return []string{"empty", "full", "get", "get_nowait", "put", "put_nowait", "qsize"}
+	return chanNames
 }
 func (q *Chan[T]) text(context.Context, *call) string { return fmt.Sprintf("<queue of %d>", cap(q.c)) }
 func (q *Chan[T]) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot pickle a channel")
+	return nil, python.TypeError("cannot pickle a channel")
 }
 
 func (q *Chan[T]) call(ctx context.Context, c *call) (any, error) {
 	b := queueMethods[c.method]
-	if b == nil || c.method == "join" || c.method == "task_done" {
+	if b == nil || !slices.Contains(chanNames, c.method) {
 		return nil, errNoMethod
 	}
 	a := arguments{c: c, m: b.sig}

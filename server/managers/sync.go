@@ -3,8 +3,10 @@ package managers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // RegisterSync registers the types of Python's SyncManager, so that its clients
@@ -12,9 +14,14 @@ import (
 //	m = SyncManager(address=('127.0.0.1', port), authkey=b'k'); m.connect()
 //	q = m.Queue(); d = m.dict(a=1); lock = m.Lock()
 //
-// find what they expect: Queue, JoinableQueue, dict, list, Value, Array, Namespace, Lock, RLock,
-// Semaphore, BoundedSemaphore, Event, Condition and Barrier. (Pool would run functions, which
-// nothing here does.)
+// find what they expect: Queue, JoinableQueue, dict, list, set (of 3.14), Value, Array, Namespace,
+// Lock, RLock, Semaphore, BoundedSemaphore, Event, Condition and Barrier.
+//
+// They do what Python's own do, as far as nothing of Python's has to be called for it. TypeError is
+// the answer to a Pool, to a Barrier with an action, to a list's sort with a key, and to a sort of
+// what has no order here: sorted are numbers, Decimal and Fraction among them, str, bytes, dates and
+// times, and lists and tuples of these. What an instance of a class of the program's own is equal
+// to, or hashes to, is not asked either: it is itself and no other.
 func (m *Manager) RegisterSync() error {
 	for typeid, make := range syncTypes {
 		if err := m.register(&registration{typeid: typeid, make: make}); err != nil {
@@ -47,8 +54,18 @@ var syncTypes = map[string]maker{
 		if !a.has[0] {
 			return NewList(), nil
 		}
-		items, err := iterate(a.at(0))
-		return NewList(items...), err
+		items, err := a.iterate(a.at(0))
+		return NewList(slices.Clone(items)...), err
+	}),
+	"set": made("set", "? iterable", func(a *arguments) (any, error) {
+		if !a.has[0] {
+			return NewSet()
+		}
+		items, err := a.iterate(a.at(0))
+		if err != nil {
+			return nil, err
+		}
+		return NewSet(items...)
 	}),
 	"Value": made("Value", "typecode value ? lock", func(a *arguments) (any, error) {
 		return &Value{typecode: a.at(0), v: a.at(1)}, nil
@@ -56,15 +73,22 @@ var syncTypes = map[string]maker{
 	"Array": made("Array", "typecode sequence ? lock", func(a *arguments) (any, error) {
 		code, ok := str(a.at(0))
 		if !ok || len(code) != 1 {
-			return nil, typeError("array() argument 1 must be a unicode character, not %s", typeName(a.at(0)))
+			return nil, python.TypeError("array() argument 1 must be a unicode character, not %s", python.TypeName(a.at(0)))
 		}
-		items, err := iterate(a.at(1))
-		return &List{typecode: code, items: items}, err
+		from := a.at(1)
+		if b, ok := from.(pickleproto.Bytes); ok {
+			from = arrayOf(code, b) // the bytes of its items
+		}
+		items, err := a.iterate(from)
+		if err != nil {
+			return nil, err
+		}
+		return newArray(code, items)
 	}),
 	"Namespace": func(_ context.Context, c *call) (any, error) {
 		n := NewNamespace()
 		if len(c.args) > 0 {
-			return nil, typeError("Namespace() takes 0 positional arguments but %d %s given", len(c.args), plural(len(c.args), "was", "were"))
+			return nil, python.TypeError("Namespace() takes 0 positional arguments but %d %s given", len(c.args), plural(len(c.args), "was", "were"))
 		}
 		for k, v := range c.kwds.All() {
 			if name, ok := str(k); ok {
@@ -76,6 +100,7 @@ var syncTypes = map[string]maker{
 	"Lock":  made("Lock", "", func(*arguments) (any, error) { return NewLock(), nil }),
 	"RLock": made("RLock", "", func(*arguments) (any, error) { return NewRLock(), nil }),
 	"Event": made("Event", "", func(*arguments) (any, error) { return NewEvent(), nil }),
+	"Pool":  noPool,
 	"Semaphore": made("Semaphore", "? value", func(a *arguments) (any, error) {
 		n, err := semaphoreSize(a)
 		return NewSemaphore(n), err
@@ -99,7 +124,7 @@ var syncTypes = map[string]maker{
 				}
 			}
 		}
-		return nil, typeError("Condition() takes a Lock or an RLock of this manager, not %s", typeName(a.at(0)))
+		return nil, python.TypeError("Condition() takes a Lock or an RLock of this manager, not %s", python.TypeName(a.at(0)))
 	}),
 	"Barrier": made("Barrier", "parties ? action timeout", func(a *arguments) (any, error) {
 		n, err := a.integer(0, 0)
@@ -107,15 +132,20 @@ var syncTypes = map[string]maker{
 		case err != nil:
 			return nil, err
 		case n < 1:
-			return nil, valueError("parties must be > 0")
+			return nil, python.ValueError("parties must be > 0")
 		case a.at(1) != nil:
-			return nil, typeError("Barrier() cannot call an action: it is Python's, and this barrier is not")
+			return nil, python.TypeError("Barrier() cannot call an action: it is Python's, and this barrier is not")
 		}
 		d, _, err := a.timeout(2)
 		b := NewBarrier(n)
 		b.timeout = d
 		return b, err
 	}),
+}
+
+// noPool says why there is no Pool.
+func noPool(context.Context, *call) (any, error) {
+	return nil, python.TypeError("Pool() would call functions: they are Python's, and this manager is not")
 }
 
 func newQueue(a *arguments) (any, error) {
@@ -126,7 +156,7 @@ func newQueue(a *arguments) (any, error) {
 func semaphoreSize(a *arguments) (int, error) {
 	n, err := a.integer(0, 1)
 	if err == nil && n < 0 {
-		err = valueError("semaphore initial value must be >= 0")
+		err = python.ValueError("semaphore initial value must be >= 0")
 	}
 	return max(n, 0), err
 }

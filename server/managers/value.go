@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // Value is one value shared between Python clients and Go code: SyncManager's Value.
@@ -57,7 +58,23 @@ func (v *Value) text(context.Context, *call) string {
 }
 
 func (v *Value) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot copy a Value; get() returns what it holds")
+	return instance("Value", "_typecode", v.typecode, "_value", v.Get()), nil
+}
+
+// instance is one of a class of multiprocessing.managers, of which attributes are names and values
+// in turns.
+func instance(class string, attributes ...any) *pickleproto.Object {
+	state := pickleproto.NewDict()
+	for i := 0; i < len(attributes); i += 2 {
+		_ = state.Set(attributes[i], attributes[i+1]) // a str has a hash
+	}
+	return &pickleproto.Object{
+		How: pickleproto.ByReduce, Callable: pickleproto.Global{Module: "copyreg", Name: "_reconstructor"},
+		Args: pickleproto.Tuple{
+			pickleproto.Global{Module: module, Name: class}, pickleproto.Global{Module: "builtins", Name: "object"}, nil,
+		},
+		Ops: []pickleproto.Op{{Kind: pickleproto.OpBuild, Items: []any{state}}},
+	}
 }
 
 // Namespace is SyncManager's Namespace: attributes by name, shared between Python clients and Go
@@ -102,7 +119,7 @@ func noAttribute(class, name string) error {
 func (a *arguments) attribute() (string, error) {
 	name, ok := str(a.at(0))
 	if !ok {
-		return "", typeError("attribute name must be string, not '%s'", typeName(a.at(0)))
+		return "", python.TypeError("attribute name must be string, not '%s'", python.TypeName(a.at(0)))
 	}
 	return name, nil
 }
@@ -156,5 +173,11 @@ func (n *Namespace) text(context.Context, *call) string {
 }
 
 func (n *Namespace) value(context.Context, *call) (any, error) {
-	return nil, typeError("cannot copy a Namespace")
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	var attributes []any
+	for name, v := range n.attrs {
+		attributes = append(attributes, name, v)
+	}
+	return instance("Namespace", attributes...), nil
 }
