@@ -20,7 +20,11 @@ func Declare(v any, name string) ([]byte, error) {
 		p.queue = append(p.queue, t)
 	} else {
 		p.used[name] = true
-		fmt.Fprintf(&p.body, "type %s %s\n\n", name, p.typeOf(t, name+"Item"))
+		equals := ""
+		if t.kind == named { // a new type would lack its methods
+			equals = "= "
+		}
+		fmt.Fprintf(&p.body, "type %s %s%s\n\n", name, equals, p.typeOf(t, name+"Item"))
 	}
 	for len(p.queue) > 0 {
 		next := p.queue[0]
@@ -113,12 +117,28 @@ func (p *printer) typeOf(t *goType, name string) string {
 		return "*big.Int"
 	case named:
 		return p.named(t)
-	case slice:
-		return "[]" + p.typeOf(t.elem, name)
-	case mapping:
-		return "map[" + p.keyOf(t.key, name+"Key") + "]" + p.typeOf(t.elem, name)
+	case slice, mapping:
+		// What contains itself has no name to refer to itself by.
+		if t.open {
+			return "any"
+		}
+		t.open = true
+		defer func() { t.open = false }()
+		if t.kind == slice {
+			return "[]" + p.typeOf(t.elem, name)
+		}
+		key := p.keyOf(t.key, name+"Key")
+		if key == "any" && t.tuples {
+			p.imports[pickleprotoPath] = true
+			return "*pickleproto.Dict"
+		}
+		return "map[" + key + "]" + p.typeOf(t.elem, name)
 	case set:
-		return "map[" + p.keyOf(t.key, name) + "]struct{}"
+		key := p.keyOf(t.key, name)
+		if key == "any" && t.tuples {
+			return "any"
+		}
+		return "map[" + key + "]struct{}"
 	case record:
 		if t.label == "" {
 			t.label = p.label(name)
@@ -174,7 +194,7 @@ func (p *printer) named(t *goType) string {
 		p.numpy = true
 		name = rest
 	}
-	for prefix, path := range map[string]string{"time.": "time", "big.": "math/big", "netip.": "net/netip", "pickleproto.": pickleprotoPath} {
+	for prefix, path := range map[string]string{"time.": "time", "big.": "math/big", "netip.": "net/netip", "pickleproto.": pickleprotoPath, "numpy.": pickleprotoPath + "/numpy"} {
 		if strings.Contains(name, prefix) {
 			p.imports[path] = true
 		}

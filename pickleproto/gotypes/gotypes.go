@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
 	"github.com/picklebridge/picklebridge/pickleproto/numpy"
@@ -39,6 +41,9 @@ type goType struct {
 	length   int      // of a slice that was a tuple, always of this length
 	option   string   // of a struct's blank field: ",class=app.models.User"
 	label    string   // the name that a struct is declared by
+	bytesToo bool     // text that is Python 2's str, which []byte takes as well
+	open     bool     // it is being written
+	tuples   bool     // some keys are tuples, which Go can hash only if they are arrays or structs
 }
 
 type field struct {
@@ -87,8 +92,13 @@ func (in *inferrer) value(v any) *goType {
 		return &goType{kind: bigInteger}
 	case float64:
 		return &goType{kind: floating}
-	case string, pickleproto.ByteString:
+	case string:
 		return &goType{kind: text}
+	case pickleproto.ByteString:
+		if !utf8.ValidString(string(v)) {
+			return &goType{kind: named, name: "[]byte"}
+		}
+		return &goType{kind: text, bytesToo: true}
 	case pickleproto.Bytes:
 		return &goType{kind: named, name: "[]byte"}
 	case *pickleproto.ByteArray:
@@ -103,14 +113,14 @@ func (in *inferrer) value(v any) *goType {
 		return in.once(v, func(t *goType) {
 			t.kind = set
 			for item := range v.All() {
-				t.key = merge(t.key, in.value(item))
+				t.addKey(item, in.value(item))
 			}
 		})
 	case *pickleproto.FrozenSet:
 		return in.once(v, func(t *goType) {
 			t.kind = set
 			for item := range v.All() {
-				t.key = merge(t.key, in.value(item))
+				t.addKey(item, in.value(item))
 			}
 		})
 	case *pickleproto.Dict:
@@ -144,6 +154,14 @@ func (in *inferrer) once(id any, fill func(t *goType)) *goType {
 	return t
 }
 
+// addKey notes a key of a map or a member of a set.
+func (t *goType) addKey(key any, kt *goType) {
+	t.key = merge(t.key, kt)
+	if _, isTuple := key.(pickleproto.Tuple); isTuple {
+		t.tuples = true
+	}
+}
+
 func (in *inferrer) items(t *goType, items []any) {
 	t.kind = slice
 	for _, item := range items {
@@ -168,9 +186,9 @@ func (in *inferrer) tuple(v pickleproto.Tuple) *goType {
 		ft := in.value(item)
 		t.fields = append(t.fields, &field{name: fmt.Sprintf("item_%d", i), t: ft, seen: 1})
 		if uniform {
-			before := elem
-			elem = merge(copyOf(elem), ft)
-			uniform = before == nil || before.kind == ft.kind && ft.kind != record
+			if uniform = elem == nil || elem.kind == ft.kind && ft.kind != record; uniform {
+				elem = merge(copyOf(elem), ft)
+			}
 		}
 	}
 	if uniform {
@@ -205,7 +223,8 @@ func (in *inferrer) dict(id any, d *pickleproto.Dict, option string) *goType {
 		return in.once(id, func(t *goType) {
 			t.kind = mapping
 			for k, v := range d.All() {
-				t.key, t.elem = merge(t.key, in.value(k)), merge(t.elem, in.value(v))
+				t.addKey(k, in.value(k))
+				t.elem = merge(t.elem, in.value(v))
 			}
 		})
 	}
@@ -223,7 +242,8 @@ func (in *inferrer) dict(id any, d *pickleproto.Dict, option string) *goType {
 	t.seen++
 	i := 0
 	for _, v := range d.All() {
-		t.real().see(names[i], in.value(v))
+		ft := in.value(v) // first: it may turn out what t is
+		t.real().see(names[i], ft)
 		i++
 	}
 	return t.real()
@@ -266,9 +286,12 @@ func (in *inferrer) object(o *pickleproto.Object) *goType {
 	if array.UnmarshalPickle(o) == nil {
 		return &goType{kind: named, name: arrayType(array)}
 	}
+	if path := pathType(o); path != "" {
+		return &goType{kind: named, name: path}
+	}
 	class, dict, items, ok := anatomy(o)
 	switch {
-	case ok && dict != nil:
+	case ok && dict != nil && (dict.Len() > 0 || len(items) == 0):
 		return in.dict(o, dict, ",class="+class)
 	case ok && items != nil:
 		t := &goType{kind: record, option: ",namedtuple=" + class, seen: 1}
@@ -280,18 +303,19 @@ func (in *inferrer) object(o *pickleproto.Object) *goType {
 	}
 	if v, err := pickleproto.Plain(o); err == nil && v != nil {
 		switch reflect.TypeOf(v).Kind() {
-		case reflect.Map, reflect.Slice:
+		case reflect.Map, reflect.Slice, reflect.String: // a Go type of text does not take it
 		default:
 			return &goType{kind: named, name: reflect.TypeOf(v).String()}
 		}
 	}
-	for _, op := range o.Ops {
-		switch op.Kind {
+	if len(o.Ops) == 1 {
+		switch op := o.Ops[0]; op.Kind {
 		case pickleproto.OpSetItems:
 			return in.once(o, func(t *goType) {
 				t.kind = mapping
 				for i := 0; i+1 < len(op.Items); i += 2 {
-					t.key, t.elem = merge(t.key, in.value(op.Items[i])), merge(t.elem, in.value(op.Items[i+1]))
+					t.addKey(op.Items[i], in.value(op.Items[i]))
+					t.elem = merge(t.elem, in.value(op.Items[i+1]))
 				}
 			})
 		case pickleproto.OpAppends:
@@ -340,47 +364,43 @@ func anatomy(o *pickleproto.Object) (class string, dict *pickleproto.Dict, items
 	return class, dict, items, true
 }
 
-// arrayType is the Go type that numpy's Into fills.
-func arrayType(a numpy.Array) string {
-	item := ""
-	switch d := string(a.DType); d[1:] {
-	case "b1":
-		item = "bool"
-	case "i1":
-		item = "int8"
-	case "i2":
-		item = "int16"
-	case "i4":
-		item = "int32"
-	case "i8":
-		item = "int64"
-	case "u1":
-		item = "uint8"
-	case "u2":
-		item = "uint16"
-	case "u4":
-		item = "uint32"
-	case "u8":
-		item = "uint64"
-	case "f2", "f4":
-		item = "float32"
-	case "f8":
-		item = "float64"
-	case "c8":
-		item = "complex64"
-	case "c16":
-		item = "complex128"
-	default:
-		switch d[1] {
-		case 'U', 'S':
-			item = "string"
-		case 'M':
-			item = "time.Time"
-		case 'm':
-			item = "time.Duration"
-		}
+// pathType is the Go type for a path of pathlib, "" for anything else. (Plain makes it a string.)
+func pathType(o *pickleproto.Object) string {
+	g, ok := o.Callable.(pickleproto.Global)
+	if !ok || g.Module != "pathlib" && g.Module != "pathlib._local" {
+		return ""
 	}
-	return numpyMark + strings.Repeat("[]", len(a.Shape)) + item
+	return map[string]string{"PosixPath": "pickleproto.Path", "PurePosixPath": "pickleproto.PurePath",
+		"WindowsPath": "pickleproto.WindowsPath", "PureWindowsPath": "pickleproto.PureWindowsPath"}[g.Name]
+}
+
+// itemTypes are the Go types of numpy's items, by the dtype without its byte order; of text and
+// times by the kind.
+var itemTypes = map[string]reflect.Type{
+	"b1": reflect.TypeFor[bool](), "i1": reflect.TypeFor[int8](), "i2": reflect.TypeFor[int16](), "i4": reflect.TypeFor[int32](),
+	"i8": reflect.TypeFor[int64](), "u1": reflect.TypeFor[uint8](), "u2": reflect.TypeFor[uint16](), "u4": reflect.TypeFor[uint32](),
+	"u8": reflect.TypeFor[uint64](), "f2": reflect.TypeFor[float32](), "f4": reflect.TypeFor[float32](), "f8": reflect.TypeFor[float64](),
+	"c8": reflect.TypeFor[complex64](), "c16": reflect.TypeFor[complex128](),
+	"U": reflect.TypeFor[string](), "S": reflect.TypeFor[string](), "M": reflect.TypeFor[time.Time](), "m": reflect.TypeFor[time.Duration](),
+}
+
+// arrayType is the Go type that numpy's Into fills, or where there is none (a time that is NaT)
+// numpy.Array.
+func arrayType(a numpy.Array) string {
+	t, ok := itemTypes[string(a.DType[1:])]
+	if !ok {
+		t, ok = itemTypes[string(a.DType[1:2])]
+	}
+	if !ok {
+		return "numpy.Array"
+	}
+	for range a.Shape {
+		t = reflect.SliceOf(t)
+	}
+	if a.Into(reflect.New(t).Interface()) != nil {
+		return "numpy.Array"
+	}
+	return numpyMark + t.String()
 }
 
 // numpyMark stands before types that need numpy.Binding.
@@ -431,9 +451,9 @@ func merge(a, b *goType) *goType {
 			}
 			a = &goType{kind: slice, elem: merge(a.elem, b.elem), length: length}
 		case mapping:
-			a = &goType{kind: mapping, key: merge(a.key, b.key), elem: merge(a.elem, b.elem)}
+			a = &goType{kind: mapping, key: merge(a.key, b.key), elem: merge(a.elem, b.elem), tuples: a.tuples || b.tuples}
 		case set:
-			a = &goType{kind: set, key: merge(a.key, b.key)}
+			a = &goType{kind: set, key: merge(a.key, b.key), tuples: a.tuples || b.tuples}
 		case record:
 			if a.option != b.option || a.option == ",tuple" && len(a.fields) != len(b.fields) {
 				return &goType{kind: anything}
@@ -451,8 +471,11 @@ func merge(a, b *goType) *goType {
 			}
 		default:
 			c := *a
+			c.bytesToo = a.bytesToo && b.bytesToo
 			a = &c
 		}
+	case a.bytesToo && b.name == "[]byte" || a.name == "[]byte" && b.bytesToo:
+		a = &goType{kind: named, name: "[]byte"}
 	case number(a) && number(b):
 		k := max(a.kind, b.kind)
 		if k == floating && min(a.kind, b.kind) == bigInteger {
@@ -463,7 +486,7 @@ func merge(a, b *goType) *goType {
 		if a.kind == record {
 			a, b = b, a
 		}
-		c := &goType{kind: mapping, key: merge(a.key, &goType{kind: text}), elem: a.elem}
+		c := &goType{kind: mapping, key: merge(a.key, &goType{kind: text}), elem: a.elem, tuples: a.tuples}
 		for _, f := range b.fields {
 			c.elem = merge(c.elem, f.t)
 		}

@@ -67,7 +67,7 @@ func TestDeclare(t *testing.T) {
 		{"set", map[string]struct{}{"a": {}}, "type Value map[string]struct{}"},
 		{"instance", []any{model{Name: "x"}}, "type Value []ValueItem\n\ntype ValueItem struct {\n_ struct{} `pickle:\",class=app.models.User\"`\nName string `pickle:\"name\"`\n}"},
 		{"namedtuple", model2{X: 1}, "type Value struct {\n_ struct{} `pickle:\",namedtuple=app.models.Point\"`\nItem0 int64\nItem1 string\n}"},
-		{"numpy", array, "// Unmarshal with numpy.Binding() of pickleproto/numpy.\n\ntype Value [][]float32"},
+		{"numpy", array, "// Unmarshal with numpy.Binding() of pickleproto/numpy.\n\ntype Value = [][]float32"},
 		{"decimal", map[string]any{"price": pickleproto.Decimal{}}, "import (\n\"github.com/picklebridge/picklebridge/pickleproto\"\n)\n\ntype Value struct {\nPrice pickleproto.Decimal `pickle:\"price\"`\n}"},
 		{"bytes", [][]byte{nil, []byte("x")}, "type Value [][]byte"},
 		{"empty", map[string]any{"a": []any{}, "b": map[string]any{}}, "type Value struct {\nA []any `pickle:\"a\"`\nB map[any]any `pickle:\"b\"`\n}"},
