@@ -28,6 +28,11 @@ def protocol_of(python):
     return python.protocols[-1]
 
 
+def go_servers(programs, names, *args):
+    """A pickle-server for each convention: the names, and the ports, as the peers take them."""
+    return ",".join(names), ",".join(str(programs.go_server(*(flags(name) + list(args))).port) for name in names)
+
+
 def client(programs, python, name, address, style="plain", env=None, peer=PEER):
     done = programs.run([python.executable, peer, "client", name, address, protocol_of(python), style],
                         env=dict(os.environ, **(env or {})))
@@ -44,6 +49,12 @@ def server(programs, python, name, address=0, style="plain", env=None, peer=PEER
                        env=dict(os.environ, **(env or {})))
     s.address = s.wait_for(r"^listening (.*)$", "stdout").group(1)
     return s
+
+
+def servers(programs, python, names, style="plain", env=None, peer=PEER):
+    """One Python server for several conventions: yields each with its address."""
+    s = server(programs, python, ",".join(names), ",".join("0" for _ in names), style, env, peer)
+    return list(zip(names, s.address.split(",")))
 
 
 def asked(programs, address, name, *args):

@@ -226,14 +226,16 @@ def test_asyncio_servers(programs, python3, keyfile, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_asyncio_client_cut_at_every_byte(programs, python3, keyfile, form):
+def test_an_asyncio_client_cut_at_every_byte(programs, request, keyfile, form):
+    python3 = request.config.found[-1]  # the bytes do not depend on which
     go = mp_server(programs, "-authkey-file", keyfile)
     assert_ok(async_client(programs, python3, go.port, form, cuts=1, env=KEY), 100)
     assert "level=WARN" not in go.stderr
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_asyncio_server_cut_at_every_byte(programs, python3, keyfile, form):
+def test_an_asyncio_server_cut_at_every_byte(programs, request, keyfile, form):
+    python3 = request.config.found[-1]  # the bytes do not depend on which
     peer = async_server(programs, python3, form, cuts=1, env=KEY)
     length = cut = 0
     while cut <= length:

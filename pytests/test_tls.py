@@ -8,7 +8,8 @@ import time
 import pytest
 
 import harness
-from ends import ALL, STREAMS, asked, assert_answered, assert_ok, client, flags, server, two
+from ends import (ALL, STREAMS, asked, assert_answered, assert_ok, client, flags, go_servers, server, servers,
+                  two)
 
 
 @pytest.fixture
@@ -43,16 +44,20 @@ def certs(tmp_path_factory):
     return Paths()
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_tls_python_client(programs, python, certs, name):
-    go = programs.go_server(*(flags(name) + certs.server()))
-    assert_ok(client(programs, python, name, go.port, env=certs.env()))
+# All as it should be: with a certificate of the server, and with one of the client too.
+
+@pytest.mark.parametrize("both", [False, True])
+def test_tls_python_clients(programs, python, certs, both):
+    names, ports = go_servers(programs, STREAMS, *certs.server(client_ca=both))
+    assert_ok(client(programs, python, names, ports, env=certs.env("client" if both else None)), 5 * len(STREAMS))
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_tls_python_server(programs, python, certs, name):
-    peer = server(programs, python, name, env=certs.env("server"))
-    assert_answered(asked(programs, peer.address, name, *(certs.client() + two(python))), python)
+@pytest.mark.parametrize("both", [False, True])
+def test_tls_python_servers(programs, python, certs, both):
+    env = certs.env("server", **({"TLS_DEMAND": "1"} if both else {}))
+    for name, address in servers(programs, python, STREAMS, env=env):
+        done = asked(programs, address, name, *(certs.client("client" if both else None) + two(python)))
+        assert_answered(done, python)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -81,6 +86,8 @@ WRONG = {
     "TLS to plain text": (None, (None, "ca")),
 }
 
+FAULTS = [(wrong, "u32be") for wrong in sorted(WRONG)] + [("plain text to TLS", "raw"), ("TLS to plain text", "raw")]
+
 # What Python's ssl and Go's say of a server's certificate. Of a client's only its end says it.
 SAID = {
     "another CA is trusted": ("certificate verify failed", "unknown authority"),
@@ -98,17 +105,7 @@ def peer_env(certs, server=None, client=None):
     return certs.env(client[0], client[1]) if client else {}
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_client_certificates(programs, python, certs, name):
-    """All as it should be, with both ends proved."""
-    go = programs.go_server(*(flags(name) + certs.server(client_ca=True)))
-    assert_ok(client(programs, python, name, go.port, env=certs.env("client")))
-    peer = server(programs, python, name, env=certs.env("server", TLS_DEMAND="1"))
-    assert_answered(asked(programs, peer.address, name, *(certs.client("client") + two(python))), python)
-
-
-@pytest.mark.parametrize("name", ["raw", "u32be"])
-@pytest.mark.parametrize("wrong", sorted(WRONG))
+@pytest.mark.parametrize("wrong, name", FAULTS)
 def test_wrong_tls_at_a_go_server(programs, python, certs, name, wrong):
     theirs, ours = WRONG[wrong]
     tls = certs.server(theirs[0], theirs[1]) if theirs else []
@@ -125,8 +122,7 @@ def test_wrong_tls_at_a_go_server(programs, python, certs, name, wrong):
     go.wait_for("TLS handshake" if theirs else "the peer speaks TLS")
 
 
-@pytest.mark.parametrize("name", ["raw", "u32be"])
-@pytest.mark.parametrize("wrong", sorted(WRONG))
+@pytest.mark.parametrize("wrong, name", FAULTS)
 def test_wrong_tls_at_a_python_server(programs, python, certs, name, wrong):
     theirs, ours = WRONG[wrong]
     peer = server(programs, python, name, env=peer_env(certs, server=theirs) if theirs else {})

@@ -13,39 +13,36 @@ import pytest
 
 import harness
 from ends import (ALL, ASYNC_PEER, COUNTED, PEER, REQUEST, STREAMS, asked, assert_answered, assert_ok, client,
-                  flags, framed, protocol_of, recv_message, server, two)
+                  flags, framed, go_servers, protocol_of, recv_message, server, servers, two)
 from test_commands import Answers, assert_one_line
 
 
-# Python's clients and pickle-server.
+# Python's clients and pickle-server: one process of each Python speaks all of them.
 
-@pytest.mark.parametrize("style", ["plain", "joined", "cut"])
-@pytest.mark.parametrize("name", STREAMS)
-def test_python_clients(programs, python, name, style):
-    go = programs.go_server(*flags(name))
-    assert_ok(client(programs, python, name, go.port, style))
+@pytest.mark.parametrize("style, least", [("plain", 5), ("joined", 20), ("cut", 40)])
+def test_python_clients(programs, python, style, least):
+    names, ports = go_servers(programs, STREAMS)
+    assert_ok(client(programs, python, names, ports, style), least * len(STREAMS))
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_asyncio_clients(programs, python3, name):
-    go = programs.go_server(*flags(name))
-    assert_ok(client(programs, python3, name, go.port, peer=ASYNC_PEER))
+def test_asyncio_clients(programs, python3):
+    names, ports = go_servers(programs, STREAMS)
+    assert_ok(client(programs, python3, names, ports, peer=ASYNC_PEER), 5 * len(STREAMS))
 
 
 # Python's servers and pickle-client.
 
 @pytest.mark.parametrize("style", ["plain", "drip"])
-@pytest.mark.parametrize("name", STREAMS)
-def test_python_servers(programs, python, name, style):
-    peer = server(programs, python, name, style=style)
-    for _ in range(2):
-        assert_answered(asked(programs, peer.address, name, *two(python)), python)
+def test_python_servers(programs, python, style):
+    for name, address in servers(programs, python, STREAMS, style):
+        for _ in range(2):
+            assert_answered(asked(programs, address, name, *two(python)), python)
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_asyncio_servers(programs, python3, name):
-    peer = server(programs, python3, name, peer=ASYNC_PEER)
-    assert_answered(asked(programs, peer.address, name))
+def test_asyncio_servers(programs, python3):
+    for name, address in servers(programs, python3, STREAMS, peer=ASYNC_PEER):
+        for _ in range(2):
+            assert_answered(asked(programs, address, name))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -76,11 +73,10 @@ def test_every_python_at_once(programs, request, name):
         assert_ok(peer)
 
 
-@pytest.mark.parametrize("name", STREAMS)
-def test_three_clients_of_one_asyncio_server_at_once(programs, request, name):
-    peer = server(programs, request.config.found[-1], name, peer=ASYNC_PEER)
-    running = [programs.start([harness.binary("pickle-client"), "-addr", "127.0.0.1:" + peer.address] + flags(name) + [REQUEST])
-               for _ in range(3)]
+def test_three_clients_of_each_asyncio_server_at_once(programs, request):
+    peers = servers(programs, request.config.found[-1], STREAMS, peer=ASYNC_PEER)
+    running = [programs.start([harness.binary("pickle-client"), "-addr", "127.0.0.1:" + address] + flags(name) + [REQUEST])
+               for name, address in peers * 3]
     for done in running:
         done.code = done.wait()
         assert_answered(done)

@@ -1,10 +1,10 @@
 """Peers that speak each of the conventions, written as the recipes of the net write them.
 
-    python transports.py client CONVENTION ADDRESS PROTOCOL STYLE
-    python transports.py server CONVENTION ADDRESS PROTOCOL STYLE
+    python transports.py client CONVENTION,... ADDRESS,... PROTOCOL STYLE
+    python transports.py server CONVENTION,... ADDRESS,... PROTOCOL STYLE
 
 ADDRESS is a port of 127.0.0.1 (0: a free one, which the server prints) or the path of a Unix
-socket. Both ends do what the seed's scripts do, a client several times on one connection, and it
+socket, one for each convention. Both ends do what the seed's scripts do, a client several times on one connection, and it
 prints 'ok COUNT' when every answer was right. STYLE of a client: plain, joined (all requests in
 one sendall), cut (each request in two pieces, cut at every position), hold (after the first answer
 it waits for a file that HOLD names); with multiprocessing also bytes (send_bytes) and once (one
@@ -20,6 +20,7 @@ import pickle
 import socket
 import struct
 import sys
+import threading
 import time
 
 TERMINATOR = b'<F2B_END_COMMAND>'
@@ -133,21 +134,23 @@ def client(name, address, protocol, style):
             s.sendall(frame(name, data))
             right(i, receive(name, f))
             count += 1
-    print('ok', count)
+    return count
 
 
-def server(name, address, protocol, style):
+def listen(address):
+    """A listener, and its address."""
     if unix(address):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(address)
-        listener.listen(5)
-        print('listening', address)
     else:
         listener = socket.socket()
         listener.bind(('127.0.0.1', int(address)))
-        listener.listen(5)
-        print('listening', listener.getsockname()[1])
-    sys.stdout.flush()
+        address = str(listener.getsockname()[1])
+    listener.listen(5)
+    return listener, address
+
+
+def server(name, listener, protocol, style):
     while True:
         conn, _ = listener.accept()
         try:
@@ -231,6 +234,18 @@ if __name__ == '__main__':
         else:
             mp_server(address)
     elif role == 'client':
-        client(name, address, int(protocol), style)
+        count = 0
+        for name, address in zip(name.split(','), address.split(',')):
+            try:
+                count += client(name, address, int(protocol), style)
+            except (Exception, SystemExit):
+                print('with', name, file=sys.stderr)
+                raise
+        print('ok', count)
     else:
-        server(name, address, int(protocol), style)
+        listeners = [listen(a) for a in address.split(',')]
+        for name, (listener, _) in zip(name.split(','), listeners):
+            thread = threading.Thread(target=server, args=(name, listener, int(protocol), style))
+            thread.start()
+        print('listening', ','.join(address for _, address in listeners))
+        sys.stdout.flush()
