@@ -355,6 +355,25 @@ func keyError(err error, h *hasher) error {
 	}
 }
 
+// fillShape fills an empty dict whose keys another one has, as the very same objects, with which it
+// then shares them. It reports whether there is such a dict.
+func (a *arena) fillShape(d *Dict, pairs []any) bool {
+	n := len(pairs) / 2
+	if n == 0 || len(pairs)&1 != 0 {
+		return false
+	}
+	t := a.shapes.find(pairs)
+	if t == nil {
+		return false
+	}
+	t.shared = true
+	d.t, d.values = t, a.anys(n)
+	for i := range d.values {
+		d.values[i] = pairs[2*i+1]
+	}
+	return true
+}
+
 // fewPairs is up to how many pairs are set one by one in a dict that has some already.
 const fewPairs = 32
 
@@ -366,15 +385,8 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 	case n == 0:
 		return nil
 	case d.t == nil:
-		if expect <= n {
-			if t := a.shapes.find(pairs); t != nil {
-				t.shared = true
-				d.t, d.values = t, a.anys(n)
-				for i := range d.values {
-					d.values[i] = pairs[2*i+1]
-				}
-				return nil
-			}
+		if expect <= n && a.fillShape(d, pairs) {
+			return nil
 		}
 		t, size := a.keyTable(), max(n, expect)
 		t.keys, d.values = a.anys(size)[:0], a.anys(size)[:0]

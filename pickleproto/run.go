@@ -129,16 +129,19 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.short(i - 1)
 			}
 			n := int(data[i])
-			if n < len(m.memo) && typeWord(m.memo[n]) == typString {
-				stack = append(stack, m.memo[n])
-				i++
-				continue
+			if n < len(m.memo) {
+				v := m.memo[n]
+				if _, ok := v.(string); ok {
+					stack = append(stack, v)
+					i++
+					continue
+				}
 			}
 			v, ok := m.get(n)
 			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
 			}
-			if typeWord(v) != typString {
+			if _, ok := v.(string); !ok {
 				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
@@ -152,7 +155,7 @@ func (m *machine) run() (any, int, error) {
 			if !ok {
 				return nil, 0, m.noMemo(i-1, n)
 			}
-			if typeWord(v) != typString {
+			if _, ok := v.(string); !ok {
 				top = m.fetch(v, len(stack), top)
 			}
 			stack = append(stack, v)
@@ -178,8 +181,8 @@ func (m *machine) run() (any, int, error) {
 			m.put(longIndex(data[i:]), stack[len(stack)-1])
 			i += 4
 		case wire.OpMark:
-			if n := len(stack) - 1; n >= fence && i < len(data) && typeWord(stack[n]) == typList {
-				if l := stack[n].(*List); l.items == nil && l.packed == nil {
+			if n := len(stack) - 1; n >= fence && i < len(data) {
+				if l, ok := stack[n].(*List); ok && l.items == nil && l.packed == nil {
 					m.opAt = i - 1
 					if next, rest := m.loadRun(l, data, i, n == 0); next != 0 {
 						i, data = next, rest
@@ -214,6 +217,11 @@ func (m *machine) run() (any, int, error) {
 			if i < len(data) && data[i] == wire.OpMemoize {
 				i++
 				m.memoize(c)
+			}
+			if i < len(data) && data[i] == wire.OpMark && len(m.marks) < cap(m.marks) {
+				i++
+				m.marks = append(m.marks, fence)
+				fence = len(stack)
 			}
 		case wire.OpEmptySet:
 			m.opAt = i - 1
@@ -256,6 +264,18 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.fail(i-1, "could not find MARK")
 			}
 			m.opAt = i - 1
+			if op == wire.OpSetItems && len(m.deferred) == 0 && fence > m.marks[len(m.marks)-1] {
+				if d, ok := stack[fence-1].(*Dict); ok && d.t == nil && m.fillShape(d, stack[fence:]) {
+					if top >= fence {
+						m.raise(fence-1, m.over(fence, top)+1)
+					}
+					top = fence - 1
+					stack = stack[:fence]
+					fence = m.marks[len(m.marks)-1]
+					m.marks = m.marks[:len(m.marks)-1]
+					continue
+				}
+			}
 			start, done := fence, 0
 			if k := len(m.deferred) - 1; k >= 0 && m.deferred[k].depth == len(m.marks) {
 				start, done = m.deferred[k].start, m.deferred[k].done
