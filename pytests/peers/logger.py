@@ -10,6 +10,7 @@ from __future__ import print_function
 
 import logging
 import logging.handlers
+import os
 import sys
 import threading
 
@@ -22,6 +23,9 @@ else:
 
 root = logging.getLogger()
 root.setLevel(logging.DEBUG)
+first = logging.StreamHandler(open(os.devnull, 'w'))
+first.setFormatter(logging.Formatter('%(asctime)s %(message)s'))
+root.addHandler(first)  # what it formats stays in the record, as asctime and message
 root.addHandler(handler)
 logging.getLogger('asyncio').setLevel(logging.WARNING)
 log = logging.getLogger('app.part')

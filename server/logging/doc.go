@@ -27,7 +27,7 @@
 //	exc_text               exception: the traceback
 //	stack_info             stack
 //	anything else          extra.NAME: what extra={...} has given
-//	msecs, relativeCreated, filename, module, exc_info
+//	msecs, relativeCreated, filename, module, exc_info, message, asctime
 //	                       left out: the others say the same
 //
 // A field that is None is left out. Numbers and booleans stay what they are, any other value that

@@ -36,7 +36,8 @@ var attrs = []struct{ python, slog string }{
 func isExtra(field string) bool {
 	switch field {
 	case "msg", "args", "levelno", "levelname", "created",
-		"msecs", "relativeCreated", "filename", "module", "exc_info":
+		"msecs", "relativeCreated", "filename", "module", "exc_info",
+		"message", "asctime": // of a Formatter that has seen the record before
 		return false
 	}
 	for _, a := range attrs {

@@ -55,7 +55,7 @@ func TestRecord(t *testing.T) {
 		{[]any{"msg", "x", "levelno", 20, "levelname", "INFO", "args", pickleproto.Tuple{}}, `level=INFO msg=x`},
 		{[]any{"msg", "x", "levelno", 20, "levelname", "INFO", "taskName", "t", "stack_info", "s", "exc_text", "e", "exc_info", nil,
 			"thread", 7, "threadName", "w", "process", 8, "processName", "p", "funcName", "f", "lineno", 9, "pathname", "/a.py",
-			"filename", "a.py", "module", "a", "name", "n", "msecs", 1.0, "relativeCreated", 2.0},
+			"filename", "a.py", "module", "a", "name", "n", "msecs", 1.0, "relativeCreated", 2.0, "message", "x", "asctime", "now"},
 			`level=INFO msg=x logger=n file=/a.py line=9 function=f process=8 process_name=p thread=7 thread_name=w task=t exception=e stack=s`},
 		{[]any{"msg", "x", "levelno", 20, "levelname", "INFO", "user", "u", "msg2", pickleproto.NewList(int64(1)), "none", nil},
 			`level=INFO msg=x extra.user=u extra.msg2=[1] extra.none=<nil>`},
