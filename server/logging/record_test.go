@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -89,7 +90,57 @@ func TestNotARecord(t *testing.T) {
 	require.ErrorAs(t, err, &syntax)
 }
 
-// An idle connection outlives what would be its timeout elsewhere, and nothing is written to it.
+// pipeListener accepts one end of each net.Pipe that is sent.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	select {
+	case <-l.closed:
+	default:
+		close(l.closed)
+	}
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
+// A program may have nothing to log for days.
+func TestIdleConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		c := &logging.Collector{Handler: withoutTime(&b), Server: &server.Server{Log: slog.New(slog.DiscardHandler)}}
+		ln := &pipeListener{make(chan net.Conn), make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- c.Serve(ctx, ln) }()
+		ours, theirs := net.Pipe()
+		ln.conns <- theirs
+		for _, msg := range []string{"one", "two", "three"} {
+			data := pickled(t, dict(t, "msg", msg, "levelno", 20, "levelname", "INFO"))
+			_, err := ours.Write(append([]byte{0, 0, 0, byte(len(data))}, data...))
+			require.NoError(t, err)
+			time.Sleep(100 * time.Hour)
+		}
+		cancel()
+		require.ErrorIs(t, <-done, server.ErrServerClosed)
+		require.Equal(t, "level=INFO msg=one\nlevel=INFO msg=two\nlevel=INFO msg=three\n", b.String())
+		ours.Close()
+	})
+}
+
+// Nothing is written to a connection, not even when it is refused or closed.
 func TestNothingIsWritten(t *testing.T) {
 	var b bytes.Buffer
 	c := &logging.Collector{Handler: withoutTime(&b), Server: &server.Server{Log: slog.New(slog.DiscardHandler), MaxConns: 1}}

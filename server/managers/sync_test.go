@@ -271,3 +271,67 @@ func ExampleNewQueue() {
 	worker.Wait()
 	// Output: 42 <nil>
 }
+
+func TestQueueShutdown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full, empty := managers.NewQueue(1), managers.NewQueue(1)
+		require.NoError(t, full.TryPut(1))
+		var wg sync.WaitGroup
+		wg.Go(func() { require.ErrorIs(t, full.Put(context.Background(), 2), managers.ErrShutDown) })
+		wg.Go(func() {
+			_, err := empty.Get(context.Background())
+			require.ErrorIs(t, err, managers.ErrShutDown)
+		})
+		wg.Go(func() { require.NoError(t, full.Join(context.Background())) })
+		synctest.Wait()
+		full.Shutdown(false)
+		empty.Shutdown(false)
+		x, err := full.TryGet()
+		require.NoError(t, err)
+		require.Equal(t, 1, x)
+		require.NoError(t, full.TaskDone())
+		wg.Wait()
+		_, err = full.TryGet()
+		require.ErrorIs(t, err, managers.ErrShutDown)
+
+		q := managers.NewQueue(0)
+		require.NoError(t, q.TryPut(1))
+		q.Shutdown(true)
+		require.NoError(t, q.Join(context.Background()))
+		require.Zero(t, q.Len())
+	})
+}
+
+func TestSet(t *testing.T) {
+	s, err := managers.NewSet(1, "a", 1.0)
+	require.NoError(t, err)
+	require.Equal(t, []any{int64(1), "a"}, s.Items())
+	require.NoError(t, s.Add(2))
+	require.Error(t, s.Add(pickleproto.NewList()))
+	require.True(t, s.Has(2))
+	require.True(t, s.Remove(2))
+	require.False(t, s.Remove(2))
+	require.Equal(t, 2, s.Len())
+	require.Equal(t, "{1, 'a'}", pickleproto.Repr(s.Copy()))
+	_, err = managers.NewSet(pickleproto.NewList())
+	require.Error(t, err)
+}
+
+// Decimals whose comparing would cost far more than their pickles are not compared.
+func TestSortOfHugeDecimals(t *testing.T) {
+	m := &managers.Manager{}
+	require.NoError(t, m.RegisterSync())
+	addr := start(t, m)
+	decimal := func(text string) any {
+		return &pickleproto.Object{How: pickleproto.ByReduce, Callable: pickleproto.Global{Module: "decimal", Name: "Decimal"}, Args: pickleproto.Tuple{text}}
+	}
+	id := create(t, addr, "list", pickleproto.NewList(decimal("1E+400"), decimal("1E-400"), decimal("-3")))
+	p := thread(t, addr)
+	kind, v := p.ask(4, request(id, "sort"))
+	require.Equal(t, "#RETURN", kind, "%v", v)
+	_, v = p.ask(4, request(id, "__getitem__", 0))
+	require.Equal(t, "Decimal('-3')", pickleproto.Repr(v))
+	p.ask(4, request(id, "append", decimal("1E+999999999")))
+	kind, _ = p.ask(4, request(id, "sort"))
+	require.Equal(t, "#ERROR", kind)
+}
