@@ -90,7 +90,7 @@ def test_shutdown(programs, manager, python):
 
 
 SYNC_CLIENT = os.path.join(harness.PEERS, "sync_client.py")
-SYNC = ["queue", "shutdown", "many", "dicts", "lists", "arrays", "iterables", "sorting", "sets", "values", "locks", "events", "nested"]
+SYNC = ["queue", "shutdown", "many", "dicts", "lists", "arrays", "iterables", "sorting", "sets", "values", "locks", "events", "nested", "children"]
 
 
 def sync_ok(programs, python, server, case):
@@ -124,6 +124,15 @@ def test_from_python_to_python(programs, manager, request):
     for i, putter in enumerate(pythons):
         sync_ok(programs, putter, server, "go_mixed_put")
         sync_ok(programs, pythons[i - 1], server, "go_mixed_get")
+
+
+def test_hand_over(programs, manager, request):
+    """A proxy that one version leaves behind serves another."""
+    server = manager()
+    pythons = request.config.found if request.config.thorough else [request.config.found[0], request.config.found[-1]]
+    for i, leaver in enumerate(pythons):
+        sync_ok(programs, leaver, server, "go_hand_over_put")
+        sync_ok(programs, pythons[i - 1], server, "go_hand_over_get")
 
 
 def test_go_calls_python(programs, python_manager, go_caller, python):

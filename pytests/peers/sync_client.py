@@ -513,6 +513,41 @@ def nested():
     equal(outer['in']._getvalue(), [1, 2])
 
 
+def child(d, lock, v, i):
+    for _ in range(5):
+        with lock:
+            v.value += 1
+    d[i] = v.value > 0
+
+
+def children():
+    """Proxies are passed on to other processes."""
+    context = multiprocessing if PY2 else multiprocessing.get_context('fork')
+    d, lock, v = m.dict(), m.Lock(), m.Value('i', 0)
+    processes = [context.Process(target=child, args=(d, lock, v, i)) for i in range(3)]
+    for p in processes:
+        p.start()
+    for p in processes:
+        p.join(30)
+        equal(p.exitcode, 0)
+    equal(v.value, 15)
+    equal(d._getvalue(), {0: True, 1: True, 2: True})
+
+
+def go_hand_over_put():
+    """The process ends before another one takes what it has left."""
+    m.get_results().put([m.dict(a=1), m.list([m.Value('i', 5)])])
+
+
+def go_hand_over_get():
+    d, l = m.get_results().get(timeout=20)
+    d['b'] = 2
+    equal(d._getvalue(), {'a': 1, 'b': 2})
+    v = l[0]
+    v.value += 1
+    equal(l[0].value, 6)
+
+
 def go_condition_lock():
     lock = m.Lock()
     c = m.Condition(lock)
