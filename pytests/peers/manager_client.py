@@ -93,6 +93,8 @@ def errors():
     raises(TypeError, "[1]", c.join, ['a', 3])
     raises(ZeroDivisionError, "integer division or modulo by zero", c.div_mod, 1, 0)
     raises(RuntimeError, "it failed", c.fail, "it failed")
+    e = raises(RuntimeError, "", c.fail, u"caf\u00e9")
+    equal(str(e), "caf\xc3\xa9" if PY2 else u"caf\u00e9")
     e = raises(RemoteError, "internal error in the method 'panic'", c.panic)
     assert 'innards' not in str(e) and 'goroutine' not in str(e) and '.go' not in str(e), e
     raises(RemoteError, "Unserializable message", c.unpicklable)

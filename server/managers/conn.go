@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -251,7 +252,20 @@ func (c *client) failed(err error, protocol int) answer {
 	if errors.As(err, &mismatch) && mismatch.Path == "" {
 		err = python.TypeError("%s", strings.TrimPrefix(err.Error(), "pickle: ")) // an unhashable key, for example
 	}
-	return answer{"#ERROR", server.Exception(err, protocol)}
+	return answer{"#ERROR", native(server.Exception(err, protocol), protocol)}
+}
+
+// native is the exception with its texts as str of the Python that it goes to: Python 2 has a str of
+// bytes in its own, and str(e) fails on one of Unicode that is not ASCII.
+func native(e *pickleproto.Exception, protocol int) *pickleproto.Exception {
+	own := *e
+	own.Args = slices.Clone(e.Args)
+	for i, x := range own.Args {
+		if s, ok := x.(string); ok {
+			own.Args[i] = text(s, protocol)
+		}
+	}
+	return &own
 }
 
 // traceback is the answer that raises RemoteError, with the text of err as Python prints it.
