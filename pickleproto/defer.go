@@ -119,7 +119,11 @@ func (m *machine) touch(c any, stack []any, fence int) {
 func (m *machine) loadItems(op byte, target any, stack []any, from, fence int) error {
 	items := stack[from:]
 	if len(items) == 0 {
-		return nil // CPython does not look at what nothing is added to
+		// CPython does not look at what nothing is added to, as after a dict of just 1000 entries.
+		if d, ok := target.(*Dict); ok {
+			d.fit(&m.arena)
+		}
+		return nil
 	}
 	if len(m.deferred) > 0 {
 		m.touch(target, stack, fence)

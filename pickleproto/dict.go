@@ -409,9 +409,7 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 	}
 	if n <= fewPairs {
 		a.charge(n * 64)
-		return d.setAll(pairs, h)
-	}
-	if most := len(d.t.keys) + n; most > cap(d.t.keys) || most > d.t.index.size()/4*3 {
+	} else if most := len(d.t.keys) + n; most > cap(d.t.keys) || most > d.t.index.size()/4*3 {
 		size := max(most, 4*len(d.t.keys), expect)
 		keys, values := a.anys(size), a.anys(size)
 		a.charge(4 << bits.Len(uint(size+size/2)))
@@ -420,7 +418,23 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 			return err
 		}
 	}
-	return d.setAll(pairs, h)
+	err := d.setAll(pairs, h)
+	if expect == 0 {
+		d.fit(a)
+	}
+	return err
+}
+
+// fit gives back the room of a dict that was expected to become much larger.
+func (d *Dict) fit(a *arena) {
+	if d.t == nil || len(d.t.keys) < batchSize || cap(d.t.keys) <= 2*len(d.t.keys) {
+		return
+	}
+	n := len(d.t.keys)
+	keys, values := a.anys(n), a.anys(n)
+	copy(keys, d.t.keys)
+	copy(values, d.values)
+	d.t.keys, d.values = keys, values
 }
 
 // setAll sets keys and values, given in turn, in a dict that has a table of its own.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -184,4 +185,50 @@ func TestDictsOfOneShape(t *testing.T) {
 	var back any
 	require.NoError(t, Unmarshal(out, &back))
 	assert.True(t, Equal(rows, back))
+}
+
+// A dict that begins as if it went on for the whole message keeps no more room than it needs, and
+// batches of any size find theirs.
+func TestExpectedEntries(t *testing.T) {
+	pairs := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			b.WriteString("J" + string([]byte{byte(i), byte(i >> 8), byte(i >> 16), 0}) + "N")
+		}
+		return b.String()
+	}
+	for _, sizes := range [][]int{{1000}, {1000, 1}, {1000, 0}, {1000, 33}, {1000, 1000, 5}, {1000, 2000, 7000, 9}, {20, 12, 40}, {1000, 1000, 1000, 1000, 1000, 1000}} {
+		for _, nested := range []bool{false, true} {
+			p, n := "}\x94", 0
+			if nested {
+				p = "](NN" + p
+			}
+			for _, size := range sizes {
+				p += "(" + pairs(n, n+size) + "u"
+				n += size
+			}
+			if nested {
+				p += "e"
+			}
+			// What follows is dropped, and makes the message long.
+			p += strings.Repeat("](K\x01K\x02e0", 20_000) + "."
+			var v any
+			require.NoError(t, Unmarshal([]byte(p), &v), "%v", sizes)
+			d, ok := v.(*Dict)
+			if nested {
+				d, ok = v.(*List).At(2).(*Dict)
+			}
+			require.True(t, ok)
+			require.Equal(t, n, d.Len())
+			if n >= batchSize {
+				assert.LessOrEqual(t, cap(d.t.keys), 2*n, "%v", sizes)
+			}
+			for i := range int64(n) {
+				_, ok := d.Get(i)
+				require.True(t, ok)
+			}
+			_, ok = d.Get(int64(n))
+			require.False(t, ok)
+		}
+	}
 }

@@ -148,6 +148,7 @@ func (e *encoder) account(n int) {
 // release returns the encoder to the pool and returns what was written, or dst after an error.
 func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 	if m := e.c.memo; m != nil {
+		e.memo.foreseen = 0
 		m.table, m.names, m.globals = e.memo, e.names, e.globals
 		e.memo, e.names, e.globals = memoTable{}, nil, nil
 		m.keep = append(m.keep, root, e.keep)

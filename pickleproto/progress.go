@@ -12,7 +12,7 @@ type progress struct {
 
 // mostForesight is how many times its size something may grow at once because of what is foreseen:
 // the first items may be the largest.
-const mostForesight = 16
+const mostForesight = 4
 
 // beginItems notes that n items follow. It reports whether they are the ones that progress is
 // about, for which itemsDone and endItems are then to be called: it is about one container at a

@@ -44,7 +44,7 @@ func (e *encoder) nextFrame() {
 // it, over and over.
 func (e *encoder) reserve(n int) {
 	if cap(e.buf)-len(e.buf) < n && len(e.buf) >= 8*frameSizeTarget {
-		foreseen := e.progress.foresee(e.progress.output, len(e.buf))
+		foreseen := min(e.progress.foresee(e.progress.output, len(e.buf)), e.most)
 		b := make([]byte, len(e.buf), grownSize(cap(e.buf), len(e.buf)+n, foreseen+n))
 		copy(b, e.buf)
 		e.buf = b
