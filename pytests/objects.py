@@ -648,8 +648,60 @@ def _stdlib():
         import logging
         add("LogRecord", lambda: logging.LogRecord("n", 20, "/p.py", 7, "text %s", ("a",), None), golden=False)
         add("logger", lambda: logging.getLogger("a.b") if VERSION >= (3, 7) else 0)
+        _library(functools.partial(add, golden=False))
     add("GenericAlias", lambda: [list[int], dict[str, list[int]], collections.deque[int]], VERSION >= (3, 9))
     add("union type", lambda: typing.Union[int, str], VERSION >= (3, 7))
+
+
+def _library(add):
+    """Objects of the standard library that make their pickles in ways of their own."""
+    import ast
+    import configparser
+    import ctypes
+    import email.message
+    import email.mime.multipart
+    import email.mime.text
+    import http.cookies
+    import itertools as it
+    import mailbox
+    import subprocess
+    import xml.dom.minidom
+    import xml.etree.ElementTree
+
+    add("itertools", lambda: [
+        it.count(5), it.count(1, 2), it.repeat(1, 3), it.cycle([1, 2]), it.chain([1], [2]), it.islice([1, 2, 3], 2), it.accumulate([1, 2]),
+        it.product([1], [2]), it.permutations([1, 2]), it.combinations([1, 2, 3], 2), it.zip_longest([1], [2, 3]), it.groupby([1, 1, 2]),
+        it.takewhile(bool, [1]), it.dropwhile(bool, [0, 1]), it.starmap(max, [(1, 2)]), it.filterfalse(bool, [0]), it.compress("ab", [1, 0])],
+        VERSION < (3, 14))
+    add("iterators that have begun", lambda: [begun(iter([1, 2, 3])), begun(it.cycle([1, 2])), begun(it.product([1, 2], [3])), begun(reversed([1, 2])),
+                                              begun(iter(u"a\xe9b")), begun(iter({1: 2, 3: 4})), begun(iter({1})), begun(iter(bytearray(b"ab")))],
+        VERSION < (3, 14))
+    add("iterators of builtins", lambda: [enumerate("ab", 3), zip([1], [2]), map(str, [1]), filter(None, [1]), iter(range(2 ** 70)), iter({}.items()),
+                                          iter(collections.deque([1])), iter(collections.OrderedDict(a=1)), iter(array.array("i", [1, 2]))],
+        VERSION < (3, 14))
+    add("StringIO and BytesIO", lambda: [begun(io.StringIO(u"ab\ncd")), with_attributes(io.BytesIO(b"abc"), x=1)])
+    add("ast", lambda: ast.parse(u"x = [y+1 for y in z]\ndef f(a, *b): return {1: 2.5, 'k': b''}"))
+    add("ElementTree", lambda: xml.etree.ElementTree.fromstring(u"<a b='c'>t<d/>u</a>"))
+    add("minidom", lambda: xml.dom.minidom.parseString(u"<a b='c'>t<d/></a>"))
+    add("email message", lambda: made(email.message.EmailMessage(), lambda m: (m.__setitem__("Subject", u"H\xe9"), m.set_content(u"body\n"))))
+    add("email multipart", lambda: made(email.mime.multipart.MIMEMultipart(boundary="b"), lambda m: m.attach(email.mime.text.MIMEText(u"x"))))
+    add("mailbox message", lambda: mailbox.Message(u"a: b\n\nc"))
+    add("cookies", lambda: made(http.cookies.SimpleCookie(), lambda c: (c.__setitem__("a", "1"), c["a"].__setitem__("path", "/"))))
+    add("ConfigParser", lambda: made(configparser.ConfigParser(), lambda c: c.read_string(u"[s]\na = 1\n")))
+    add("ctypes", lambda: [ctypes.c_int(5), ctypes.c_double(1.5), ctypes.c_char(b"x")])
+    add("CompletedProcess", lambda: subprocess.CompletedProcess(["a"], 1, b"o", None))
+    add("exceptions with arguments of their own", lambda: [
+        subprocess.CalledProcessError(1, "c", b"o"), xml.etree.ElementTree.ParseError("p"), configparser.NoOptionError("o", "s"), re.error("m", "p", 1)])
+
+
+def begun(iterator):
+    next(iterator)
+    return iterator
+
+
+def made(obj, change):
+    change(obj)
+    return obj
 
 
 def _exceptions():
