@@ -71,6 +71,17 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
+// Do connects to the server at addr, calls it once and closes the connection: Dial, Client.Do, Close.
+// ctx bounds all of it.
+func Do(ctx context.Context, addr string, request, reply any, opts ...Option) error {
+	c, err := Dial(ctx, addr, opts...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return c.Do(ctx, request, reply)
+}
+
 // Do sends request and decodes the answer into what reply points to; a nil reply drops the
 // answer. If the answer is an exception, Do returns a *RemoteError. An error of the connection
 // wraps ErrUnanswered if the peer may have served the request.

@@ -44,6 +44,19 @@ func Example() {
 	// true
 }
 
+// One call, on a connection of its own.
+func ExampleDo() {
+	addr, stop := script2()
+	defer stop()
+
+	var reply struct {
+		Numbers []int `pickle:"numbers"`
+	}
+	err := client.Do(context.Background(), addr, map[string]any{"numbers": []int{1, 2, 3}}, &reply)
+	fmt.Println(reply.Numbers, err)
+	// Output: [2 3 4] <nil>
+}
+
 // script2 stands in for script2.py.
 func script2() (addr string, stop func()) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,10 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
 import harness
+from test_commands import free_port
 
 README = os.path.join(harness.ROOT, "README.md")
 WRITE = bool(os.environ.get("PICKLEBRIDGE_WRITE_README"))
@@ -145,12 +147,24 @@ def example(word):
     return found[0]
 
 
+def own_lines(source):
+    """The lines of a program below its imports."""
+    return [line for line in source.split("\n)\n", 1)[1].splitlines() if line]
+
+
 def test_the_go_server_of_the_readme(programs, build):
     source = example("server.Typed")
-    program = build(source.replace('"localhost:12345"', '"127.0.0.1:0"').replace(
-        "	s := &server", "	println(ln.Addr().String())\n	s := &server"))
-    server = programs.start([program])
-    port = int(server.wait_for(r"^127\.0\.0\.1:(\d+)$").group(1))
+    assert len(own_lines(source)) <= 15
+    port = free_port()
+    server = programs.start([build(source.replace("localhost:12345", "127.0.0.1:%d" % port))])
+    deadline = time.time() + harness.TIMEOUT
+    while True:
+        try:
+            harness.connect(port).close()
+            break
+        except OSError:
+            assert server.popen.poll() is None and time.time() < deadline, server.stderr
+            time.sleep(0.05)
     script1 = programs.run([sys.executable, os.path.join(harness.SCRIPTS, "script1.py")], env=harness.mapped(port))
     assert script1.stdout == ("Processed data received from script2.py: {'key': 'processed', 'numbers': [2, 3, 4]}\n"), script1.stderr
 
@@ -159,9 +173,10 @@ def test_the_go_client_of_the_readme(programs, build, tmp_path):
     ready = tmp_path / "ready"
     script2 = programs.start([sys.executable, os.path.join(harness.SCRIPTS, "script2.py")], env=harness.mapped(0, ready))
     port = int(harness.wait_file(ready, script2))
-    program = build(example("client.Dial").replace("localhost:12345", "127.0.0.1:%d" % port))
-    done = programs.run([program])
-    assert (done.code, done.stdout) == (0, "[2 3 4]\n"), done.stderr
+    source = example("client.Do(")
+    assert len(own_lines(source)) <= 10
+    done = programs.run([build(source.replace("localhost:12345", "127.0.0.1:%d" % port))])
+    assert (done.code, done.stdout) == (0, "[2 3 4] <nil>\n"), done.stderr
     assert script2.wait() == 0, script2.stderr
 
 

@@ -204,6 +204,17 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
+// ListenAndServe listens on addr, "host:port", and serves h there as a Server with all defaults: see
+// Server.Serve for what it returns. Whoever reaches the address may use it; for encryption, an
+// authkey, a Unix socket, a transport of its own there are the fields of Server, and Serve.
+func ListenAndServe(ctx context.Context, addr string, h Handler) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	return (&Server{Handler: h}).Serve(ctx, ln)
+}
+
 func (s *Server) accept(ctx context.Context, ln net.Listener) error {
 	var backoff time.Duration
 	for {

@@ -602,3 +602,29 @@ func TestAcceptBackoff(t *testing.T) {
 		assert.InDelta(t, 28, ln.calls.Load(), 3)
 	})
 }
+
+func TestListenAndServe(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := ln.Addr().String()
+	require.ErrorContains(t, server.ListenAndServe(context.Background(), addr, server.Echo), addr)
+	require.NoError(t, ln.Close())
+
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.ListenAndServe(ctx, addr, server.Echo) }()
+	var nc net.Conn
+	require.Eventually(t, func() bool {
+		nc, err = net.Dial("tcp", addr)
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	defer nc.Close()
+	_, err = nc.Write([]byte("K\x01."))
+	require.NoError(t, err)
+	b := make([]byte, 3)
+	_, err = io.ReadFull(nc, b)
+	require.NoError(t, err)
+	assert.Equal(t, "K\x01.", string(b))
+	cancel()
+	assert.ErrorIs(t, <-done, server.ErrServerClosed)
+}
