@@ -85,6 +85,13 @@ func (t *memoTable) seek(address uintptr, tag uint32) (e *memoEntry, slot uint64
 
 // findOrAdd returns the memo index of an identity, or gives it the next one.
 func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found bool) {
+	if 2*len(t.entries) < len(t.slots) && len(t.entries) < cap(t.entries) && t.addNew(address, tag) {
+		return uint32(t.n) - 1, false
+	}
+	return t.seekOrAdd(address, tag)
+}
+
+func (t *memoTable) seekOrAdd(address uintptr, tag uint32) (index uint32, found bool) {
 	if 2*len(t.entries) >= len(t.slots) {
 		t.grow()
 	}
@@ -136,6 +143,9 @@ type memoPlace struct {
 func (t *memoTable) look(address uintptr, tag uint32) (p memoPlace, index uint32, found bool) {
 	if len(t.slots) == 0 {
 		return memoPlace{}, 0, false
+	}
+	if home := uint64(address) >> 3 & uint64(len(t.slots)-1); t.slots[home] == 0 {
+		return memoPlace{home, len(t.slots), uint32(uint64(address)*scatter>>8) << t.shift}, 0, false
 	}
 	e, slot, shown := t.seek(address, tag)
 	if e != nil {
