@@ -71,6 +71,11 @@ func (e *encoder) saveStr(s string) error {
 		e.memoGet(index)
 		return nil
 	}
+	if len(s) < 256 && e.proto >= 4 && validString(s) { // writeStr of what most are
+		buf := append(append(e.buf, wire.OpShortBinUnicode, byte(len(s))), s...)
+		e.buf = append(buf, wire.OpMemoize)
+		return nil
+	}
 	return e.writeStr(s, index)
 }
 
