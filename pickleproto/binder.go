@@ -83,7 +83,7 @@ func (b *binder) take(n int64) error {
 	b.memory -= n
 	if b.c.budget != nil {
 		if !b.c.budget.Acquire(n) {
-			return &LimitError{Limit: "budget", Value: uint64(b.c.budget.Used() + n), Max: uint64(b.c.budget.Max()), Offset: -1}
+			return &LimitError{Limit: "memory budget", Value: uint64(b.c.budget.Used() + n), Max: uint64(b.c.budget.Max()), Offset: -1}
 		}
 		b.acquired += n
 	}

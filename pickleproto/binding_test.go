@@ -191,7 +191,7 @@ func TestUnmarshalLimits(t *testing.T) {
 	assert.Equal(t, "work", le.Limit)
 	c = newConfig([]Option{WithBudget(NewBudget(20))})
 	require.ErrorAs(t, bindInto(reflect.ValueOf(new([]int)).Elem(), items, planOf(reflect.TypeFor[[]int]()), nil, &c), &le)
-	assert.Equal(t, "budget", le.Limit)
+	assert.Equal(t, "memory budget", le.Limit)
 	c = newConfig([]Option{WithLimits(Limits{Depth: 1})})
 	require.ErrorAs(t, bindInto(reflect.ValueOf(new([][]int)).Elem(), NewList(items), planOf(reflect.TypeFor[[][]int]()), nil, &c), &le)
 	assert.Equal(t, "depth", le.Limit)

@@ -45,11 +45,28 @@ func WithNamedTuple(name string, v any) Option { return withClass(name, v, formN
 // WithEnum registers the type of v, which is no struct, as the Python enum name: a Go constant
 // of that type is the member with that value, both ways. Whether there is such a member is
 // Python's to say; a Go type can have UnmarshalPickle to look.
+//
+// CPython 3.11.0 to 3.11.3 pickle a member by its name and not by its value. For them v may be a map
+// from the names of the members to the constants, map[string]Color{"RED": Red, "GREEN": Green}: it is
+// the type of the constants that is registered then, and what comes by name is looked up; so are the
+// members of a Flag, joined.
 func WithEnum(name string, v any) Option { return withClass(name, v, formEnum) }
 
 func withClass(name string, v any, f form) Option {
 	g, err := parseClass(name)
 	t := reflect.TypeOf(v)
+	var members map[string]any
+	if f == formEnum && t != nil && t.Kind() == reflect.Map && t.Key().Kind() == reflect.String {
+		members = make(map[string]any)
+		for it := reflect.ValueOf(v).MapRange(); it.Next(); {
+			value, valueErr := plainValue(it.Value())
+			if valueErr != nil && err == nil {
+				err = valueErr
+			}
+			members[it.Key().String()] = value
+		}
+		t = t.Elem()
+	}
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -68,7 +85,7 @@ func withClass(name string, v any, f form) Option {
 		if b.byName == nil {
 			b.byName, b.byType = map[Global]reflect.Type{}, map[reflect.Type]classTag{}
 		}
-		b.byName[g], b.byType[t] = t, classTag{form: f, name: g}
+		b.byName[g], b.byType[t] = t, classTag{form: f, name: g, members: members}
 	}
 }
 

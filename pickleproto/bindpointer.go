@@ -84,21 +84,49 @@ func (b *binder) bindInterface(x any, v reflect.Value, p *typePlan) error {
 
 func plainGlobal(g Global) Global { return Global{Module: g.Module, Name: g.Name} }
 
-// enumValue returns the value of an enum's member, which Python writes as cls(value), when t is
-// registered as that enum.
+// enumValue returns the value of an enum's member, when t is registered as that enum.
 func (b *binder) enumValue(x any, t reflect.Type) (any, bool) {
 	tag, ok := b.c.binding.byType[t]
 	if !ok || tag.form != formEnum {
 		return nil, false
 	}
+	return tag.member(x, 0)
+}
+
+// flagsMost bounds how many members of a Flag are joined.
+const flagsMost = 128
+
+// member returns the value of a member, which Python writes as cls(value), or up to 3.11.3 as
+// getattr(cls, name) and, of several members of a Flag, or_(one, more).
+func (tag *classTag) member(x any, depth int) (any, bool) {
 	o, ok := x.(*Object)
-	if !ok || o.How != ByReduce {
+	if !ok || o.How != ByReduce || len(o.Ops) > 0 || depth > flagsMost {
 		return nil, false
 	}
 	g, _ := o.Callable.(Global)
 	args, _ := o.Args.(Tuple)
-	if plainGlobal(g) != tag.name || len(args) != 1 {
+	if plainGlobal(g) == tag.name && len(args) == 1 {
+		return args[0], true
+	}
+	if len(args) != 2 || tag.members == nil {
 		return nil, false
 	}
-	return args[0], true
+	switch python3Name(g) {
+	case Global{Module: "builtins", Name: "getattr"}:
+		class, _ := args[0].(Global)
+		name, isText := textOf(args[1])
+		if plainGlobal(class) != tag.name || !isText {
+			return nil, false
+		}
+		value, ok := tag.members[name]
+		return value, ok
+	case Global{Module: "_operator", Name: "or_"}:
+		// The last member is the second argument, all others are in the first.
+		last, ok1 := tag.member(args[1], flagsMost)
+		rest, ok2 := tag.member(args[0], depth+1)
+		a, ok3 := last.(int64)
+		b, ok4 := rest.(int64)
+		return a | b, ok1 && ok2 && ok3 && ok4
+	}
+	return nil, false
 }

@@ -53,8 +53,12 @@
 //	array.array              <-> *Array; -> slices, arrays
 //	pathlib                  <-> Path, PurePath, WindowsPath, PureWindowsPath
 //	ipaddress                <-> netip.Addr, netip.Prefix, IPInterface
-//	exceptions               <-> *Exception, which is an error; -> error
+//	exceptions               <-> *Exception, which is an error; -> error (of any class, if it was made
+//	                                                     by a call as exceptions are)
 //	members of an Enum       <-> Go constants of a type that WithEnum names
+//
+// Instances of a program's own subclasses of int, float, str, bytes, complex, list, tuple and dict go
+// where those go, namedtuples where tuples go.
 //
 // Arrays of numpy: package pickleproto/numpy. The Go types that fit a pickle at hand are written by
 // package pickleproto/gotypes, or pickle-client -in FILE -format go. Conversations over sockets:

@@ -25,7 +25,9 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 
 // LimitError is the error for a pickle, or a value, that exceeds a limit.
 type LimitError struct {
-	Limit  string // the limit's name: "depth", "memory", "memo", "digits", ...
+	// The limit's name: "message", "depth", "memory", "stack", "marks", "memo", "digits", "int size", "name"
+	// and "work" of Limits; "memory budget" of WithBudget; "causes", of which an exception has 100 at most.
+	Limit  string
 	Value  uint64 // what was asked for, as far as it was counted
 	Max    uint64 // what is allowed
 	Offset int64  // of the opcode; -1 when the limit was met outside a pickle's bytes

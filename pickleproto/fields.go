@@ -45,8 +45,9 @@ const (
 
 // classTag is the option of a blank field: `_ struct{} `pickle:",class=app.models.User"“.
 type classTag struct {
-	form form
-	name Global
+	form    form
+	name    Global
+	members map[string]any // of an enum: the values by the members' names, if WithEnum was given them
 }
 
 var structCache sync.Map // reflect.Type -> *structFields; a cache of pure functions of the type

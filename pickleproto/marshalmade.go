@@ -157,7 +157,7 @@ func (e *encoder) taggedOf(p *savePlan, v reflect.Value, tag classTag) (any, err
 		if x, ok := e.gov.made[id]; ok {
 			return x, nil
 		}
-		value, err := e.plainValue(v)
+		value, err := plainValue(v)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +204,7 @@ func (e *encoder) taggedOf(p *savePlan, v reflect.Value, tag classTag) (any, err
 }
 
 // plainValue returns the number or text of a value of basic kind, without its type.
-func (e *encoder) plainValue(v reflect.Value) (any, error) {
+func plainValue(v reflect.Value) (any, error) {
 	switch v.Kind() {
 	case reflect.Bool:
 		return v.Bool(), nil

@@ -253,7 +253,7 @@ func (e *encoder) modelKey(v reflect.Value) (any, error) {
 	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr,
 		reflect.Float32, reflect.Float64:
-		return e.plainValue(v)
+		return plainValue(v)
 	}
 	return nil, &TypeError{Go: t, Offset: -1, Msg: fmt.Sprintf("Go %v is no key that Python could hash", t)}
 }

@@ -34,7 +34,9 @@ func errTrailing(n int) error {
 }
 
 // Marshal returns the pickle of v: byte for byte what CPython would have written, at protocol 4
-// unless WithProtocol says otherwise.
+// unless WithProtocol says otherwise. It is safe for use by many goroutines, as long as nobody changes
+// v meanwhile. The error is a *TypeError for what Python has no value for or a method of v's type has
+// refused, or a *LimitError.
 func Marshal(v any, opts ...Option) ([]byte, error) { return AppendMarshal(nil, v, opts...) }
 
 // AppendMarshal appends the pickle of v to dst. On error it returns dst as it was.
@@ -43,13 +45,19 @@ func AppendMarshal(dst []byte, v any, opts ...Option) ([]byte, error) {
 	return marshal(dst, v, c)
 }
 
-// Unmarshal decodes data, exactly one pickle, into what v points to. On error that is unchanged.
+// Unmarshal decodes data, exactly one pickle, into what v points to, which must be a non-nil pointer.
+// On error that is unchanged. data is neither changed nor kept, save by WithLentBuffer. It is safe for
+// use by many goroutines.
+//
+// The error is a *SyntaxError for bytes that are no pickle, or more than one; a *LimitError; or a
+// *TypeError for a value that does not fit. A pickle that ends too early wraps io.ErrUnexpectedEOF; no
+// byte at all is io.EOF.
 func Unmarshal(data []byte, v any, opts ...Option) error {
 	c := configOf(opts)
 	return unmarshal(data, v, c, true, nil)
 }
 
-// UnmarshalFirst decodes the pickle at the beginning of data and returns what follows it.
+// UnmarshalFirst is Unmarshal for the pickle at the beginning of data. It returns what follows that.
 func UnmarshalFirst(data []byte, v any, opts ...Option) (rest []byte, err error) {
 	c := configOf(opts)
 	var n int

@@ -116,3 +116,48 @@ func TestUnmarshalHints(t *testing.T) {
 		require.ErrorContains(t, Unmarshal(data, c.into), want)
 	}
 }
+
+// What CPython 3.11.2 writes of members of Color(Enum), Level(str, Enum) and Flag: their names.
+func TestUnmarshalEnumByName(t *testing.T) {
+	type color int8
+	type level string
+	type flags uint
+	opts := []Option{
+		WithEnum("app.C", map[string]color{"RED": 1, "GREEN": 2}),
+		WithEnum("app.L", map[string]level{"LOW": "low"}),
+		WithEnum("app.F", map[string]flags{"A": 1, "B": 2, "C": 4}),
+	}
+	want := map[string]any{"color": color(2), "level": level("low"), "flag": flags(2), "flags": flags(7)}
+	for _, row := range [][2]string{
+		{"color", "635f5f6275696c74696e5f5f0a676574617474720a70300a28636170700a430a70310a56475245454e0a70320a7470330a5270340a2e"},
+		{"color", "8002635f5f6275696c74696e5f5f0a676574617474720a7100636170700a430a71015805000000475245454e71028671035271042e"},
+		{"color", "80049530000000000000008c086275696c74696e73948c07676574617474729493948c03617070948c01439493948c05475245454e94869452942e"},
+		{"level", "635f5f6275696c74696e5f5f0a676574617474720a70300a28636170700a4c0a70310a564c4f570a70320a7470330a5270340a2e"},
+		{"level", "8002635f5f6275696c74696e5f5f0a676574617474720a7100636170700a4c0a710158030000004c4f5771028671035271042e"},
+		{"level", "8004952e000000000000008c086275696c74696e73948c07676574617474729493948c03617070948c014c9493948c034c4f5794869452942e"},
+		{"flag", "635f5f6275696c74696e5f5f0a676574617474720a70300a28636170700a460a70310a56420a70320a7470330a5270340a2e"},
+		{"flag", "8002635f5f6275696c74696e5f5f0a676574617474720a7100636170700a460a710158010000004271028671035271042e"},
+		{"flag", "8004952c000000000000008c086275696c74696e73948c07676574617474729493948c03617070948c01469493948c014294869452942e"},
+		{"flags", "635f6f70657261746f720a6f725f0a70300a2867300a28635f5f6275696c74696e5f5f0a676574617474720a70310a28636170700a460a70320a56430a70330a7470340a5270350a67310a2867320a56420a70360a7470370a5270380a7470390a527031300a67310a2867320a56410a7031310a747031320a527031330a747031340a527031350a2e"},
+		{"flags", "8002635f6f70657261746f720a6f725f0a71006800635f5f6275696c74696e5f5f0a676574617474720a7101636170700a460a7102580100000043710386710452710568016802580100000042710686710752710886710952710a68016802580100000041710b86710c52710d86710e52710f2e"},
+		{"flags", "80049562000000000000008c095f6f70657261746f72948c036f725f94939468028c086275696c74696e73948c07676574617474729493948c03617070948c01469493948c01439486945294680568088c0142948694529486945294680568088c01419486945294869452942e"},
+	} {
+		data, err := hex.DecodeString(row[1])
+		require.NoError(t, err)
+		v := reflect.New(reflect.TypeOf(want[row[0]]))
+		require.NoError(t, Unmarshal(data, v.Interface(), opts...), "%s %q", row[0], data)
+		assert.Equal(t, want[row[0]], v.Elem().Interface(), row[0])
+		// By value it is as ever.
+		again, err := Marshal(v.Elem().Interface(), opts...)
+		require.NoError(t, err)
+		w := reflect.New(v.Type().Elem())
+		require.NoError(t, Unmarshal(again, w.Interface(), opts...))
+		assert.Equal(t, v.Elem().Interface(), w.Elem().Interface())
+
+		require.Error(t, Unmarshal(data, v.Interface(), WithEnum("app.C", color(0)), WithEnum("app.L", level("")), WithEnum("app.F", flags(0))))
+		require.Error(t, Unmarshal(data, v.Interface(), WithEnum("app.X", map[string]color{"GREEN": 2}), WithEnum("app.C", map[string]level{"GREEN": ""})))
+		require.Error(t, Unmarshal(data, v.Interface(), WithEnum("app.C", map[string]color{"RED": 1}), WithEnum("app.F", map[string]flags{"A": 1}), WithEnum("app.L", map[string]level{})))
+	}
+	_, err := Marshal(color(1), WithEnum("app.C", map[string]struct{ A int }{"A": {}}))
+	require.Error(t, err)
+}

@@ -192,8 +192,8 @@ func main() {
 	fmt.Println("listening", ln.Addr().(*net.TCPAddr).Port)
 	s := &server.Server{Handler: byRow{}, Options: []pickleproto.Option{
 		pickleproto.WithClass("models.Record", record{}),
-		pickleproto.WithEnum("models.Color", color(0)),
-		pickleproto.WithEnum("models.Level", level("")),
+		pickleproto.WithEnum("models.Color", map[string]color{"RED": red, "GREEN": green}), // 3.11.2 sends the names
+		pickleproto.WithEnum("models.Level", map[string]level{"LOW": "low"}),
 	}}
 	if err := s.Serve(ctx, ln); err != nil && err != server.ErrServerClosed {
 		fmt.Fprintln(os.Stderr, err)
