@@ -8,6 +8,8 @@ Python's own manager would have it. Runs on Python 2.7 and 3.
 
 from __future__ import print_function
 
+import array
+import collections
 import gc
 import multiprocessing
 import os
@@ -65,6 +67,11 @@ def calls():
     equal(c.join(['a', 'b']), 'ab')
     equal(c.div_mod(7, 2), (3, 1))
     equal(c.div_mod(b=2, a=7), (3, 1))
+    d = {1: 2, 3: 4}
+    iterators = [] if PY2 else [iter([1, 3]), reversed([3, 1])]  # Python 2 has no pickles of them
+    for numbers in iterators + [[1, 3], (1, 3), {1, 3}, d.keys(), range(1, 4, 2), array.array('i', [1, 3]), collections.deque([1, 3])]:
+        equal(c.sum(numbers), 4)
+    raises(TypeError, "sum() argument 1 must be list, not dict", c.sum, d)
     equal(c.nothing(), None)
     equal(c.print_([1]), '[1]')
     equal(c.__add__('x', 'y'), 'x/y')

@@ -315,6 +315,14 @@ def iterables():
         if not PY2:
             l[1:2] = made
             equal(l._getvalue(), [0, 1, 2, 1, 2])
+    d = {1: 2}
+    iterators = [] if PY2 else [iter(d), reversed([1])]  # Python 2 has no pickles of them
+    for made in [d.keys(), range(1, 2)] + iterators:
+        equal(m.list(made)._getvalue(), [1])
+    iterators = [] if PY2 else [[enumerate([2], 1), iter([(1, 2)]), zip([1], [2])] for _ in range(2)]
+    for made, again in [(d.items(), d.items())] + list(zip(*iterators)):
+        equal(m.list(made)._getvalue(), [(1, 2)])
+        equal(m.dict(again)._getvalue(), {1: 2})
     equal(m.list(u'a\u00e9')._getvalue(), [u'a', u'\u00e9'])
     for made in ({'a': 1}, [('a', 1)], (['a', 1],), collections.OrderedDict(a=1), collections.Counter(a=1), collections.defaultdict(list, a=1)):
         equal(m.dict(made)._getvalue(), {'a': 1})

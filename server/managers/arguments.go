@@ -280,6 +280,9 @@ func (m *method) argument(c *call, i int, name string, x any, t reflect.Type) (r
 	if err == nil {
 		return v.Elem(), nil
 	}
+	if list := listOf(x); list != nil && t.Kind() == reflect.Slice && pickleproto.Bind(list, v.Interface(), c.bindOptions()...) == nil {
+		return v.Elem(), nil
+	}
 	which := fmt.Sprint(i + 1)
 	if name != "" {
 		which = pickleproto.Repr(name)
@@ -294,6 +297,23 @@ func (m *method) argument(c *call, i int, name string, x any, t reflect.Type) (r
 		return v, python.TypeError("%s() argument %s: %v", m.name, which, mismatch.Err)
 	}
 	return v, python.TypeError("%s() argument %s: %s", m.name, which, strings.TrimPrefix(err.Error(), "pickle: "))
+}
+
+// listOf makes a list of what Python would iterate over, though it is no list: a range, an iterator,
+// a view of a dict. It is nil for what is bound as it is, or not at all.
+func listOf(x any) *pickleproto.List {
+	o, ok := x.(*pickleproto.Object)
+	if !ok {
+		return nil
+	}
+	if d, err := python.Mapping(o); d != nil || err != nil {
+		return nil
+	}
+	items, err := python.Iterate(o)
+	if err != nil {
+		return nil
+	}
+	return pickleproto.NewList(items...)
 }
 
 // pythonName is what a Python programmer would call a Go type.

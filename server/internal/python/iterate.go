@@ -4,6 +4,7 @@ package python
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
@@ -111,6 +112,16 @@ func iterateObject(o *pickleproto.Object) ([]any, error) {
 		return iteratorItems(o, args)
 	case "builtins.range", "__builtin__.xrange":
 		return rangeItems(args)
+	case "builtins.list", "__builtin__.list":
+		if len(args) == 1 && len(o.Ops) == 0 { // as multiprocessing writes the views of a dict
+			return Iterate(args[0])
+		}
+	case "builtins.reversed", "__builtin__.reversed":
+		return reversedItems(o, args)
+	case "builtins.enumerate", "__builtin__.enumerate":
+		return enumeratedItems(args)
+	case "builtins.zip":
+		return zippedItems(args)
 	}
 	return nil, TypeError("'%s' object is not iterable", TypeName(o))
 }
@@ -158,6 +169,76 @@ func iteratorItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error)
 		if at, ok := smallInt(op.Items[0]); ok {
 			items = items[min(max(at, 0), int64(len(items))):]
 		}
+	}
+	return items, nil
+}
+
+// reversedItems are those that reversed(sequence) has left; its state is where it stands.
+func reversedItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
+	if len(args) != 1 {
+		return nil, TypeError("reversed expected 1 argument, got %d", len(args))
+	}
+	all, err := Iterate(args[0])
+	if err != nil {
+		return nil, err
+	}
+	last := int64(len(all)) - 1
+	for _, op := range o.Ops {
+		if op.Kind == pickleproto.OpBuild {
+			if at, ok := smallInt(op.Items[0]); ok {
+				last = min(at, last)
+			}
+		}
+	}
+	items := slices.Clone(all[:max(last+1, 0)])
+	slices.Reverse(items)
+	return items, nil
+}
+
+func enumeratedItems(args pickleproto.Tuple) ([]any, error) {
+	if len(args) == 0 || len(args) > 2 {
+		return nil, TypeError("enumerate() takes from 1 to 2 arguments")
+	}
+	from := int64(0)
+	if len(args) == 2 {
+		var ok bool
+		if from, ok = smallInt(args[1]); !ok {
+			return nil, TypeError("'%s' object cannot be interpreted as an integer", TypeName(args[1]))
+		}
+	}
+	all, err := Iterate(args[0])
+	if err != nil {
+		return nil, err
+	}
+	items := make([]any, len(all))
+	for i, x := range all {
+		items[i] = pickleproto.Tuple{from + int64(i), x}
+	}
+	return items, nil
+}
+
+func zippedItems(args pickleproto.Tuple) ([]any, error) {
+	// Many columns may be one that is shared.
+	columns, rows, looked := make([][]any, len(args)), 0, 0
+	for i, a := range args {
+		var err error
+		if columns[i], err = Iterate(a); err != nil {
+			return nil, err
+		}
+		if looked += len(columns[i]); looked > 4*MaxRange {
+			return nil, fmt.Errorf("a zip of iterators of more than %d items together", 4*MaxRange)
+		}
+		if i == 0 || len(columns[i]) < rows {
+			rows = len(columns[i])
+		}
+	}
+	items := make([]any, rows)
+	for k := range items {
+		row := make(pickleproto.Tuple, len(columns))
+		for i := range columns {
+			row[i] = columns[i][k]
+		}
+		items[k] = row
 	}
 	return items, nil
 }
