@@ -220,7 +220,9 @@ func (e *encoder) save(v any) error {
 		e.saveFloat(v.(float64))
 		return nil
 	case typDict:
-		return e.saveDict(v.(*Dict))
+		if d := v.(*Dict); d != nil {
+			return e.saveDict(d)
+		}
 	case typTuple:
 		return e.saveTuple(v.(Tuple))
 	}
@@ -228,6 +230,10 @@ func (e *encoder) save(v any) error {
 }
 
 func (e *encoder) saveValue(boxed any) error {
+	if dataPointer(boxed) == nil && isNilValue(boxed) {
+		e.buf = append(e.buf, wire.OpNone)
+		return nil
+	}
 	switch v := boxed.(type) {
 	case string:
 		return e.saveStr(v)
@@ -254,11 +260,7 @@ func (e *encoder) saveValue(boxed any) error {
 	case *Set:
 		return e.saveSet(v)
 	case *big.Int:
-		if v == nil {
-			e.buf = append(e.buf, wire.OpNone)
-		} else {
-			e.saveBigInt(v)
-		}
+		e.saveBigInt(v)
 	case Global:
 		return e.saveGlobal(v, uintptr(dataPointer(boxed)))
 	case *Complex:

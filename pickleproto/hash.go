@@ -121,18 +121,27 @@ func (h *hasher) hashCost(key any) (x uint64, cost int64, err error) {
 	case Int:
 		return mix(uint64(v)), 1, nil
 	case *big.Int:
+		if v == nil {
+			return 0, 0, &errUnhashable{"nil *big.Int"}
+		}
 		words := int64(v.BitLen() >> 6)
 		if h.work -= 4 * words; h.work < 0 {
 			return 0, 0, errWork
 		}
 		return hashBig(v), 1 + words, nil
 	case *Complex:
+		if v == nil {
+			return 0, 0, &errUnhashable{"nil *Complex"}
+		}
 		x := hashFloat(v.Real, uint64(uintptr(dataPointer(v))))
 		if v.Imag != 0 {
 			x ^= bits.RotateLeft64(hashFloat(v.Imag, uint64(uintptr(dataPointer(v)))), 17)
 		}
 		return x, 1, nil
 	case *FrozenSet:
+		if v == nil {
+			return 0, 0, &errUnhashable{"nil *FrozenSet"}
+		}
 		return h.hashFrozenSet(v)
 	case Global:
 		h.work -= int64(len(v.Module)+len(v.Name)) / longUnit

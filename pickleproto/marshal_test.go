@@ -285,3 +285,27 @@ func TestMarshalRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// A nil pointer in an interface is None, of the value model's types as of any other; nothing panics.
+func TestMarshalNilPointers(t *testing.T) {
+	for _, v := range []any{(*List)(nil), (*Dict)(nil), (*Set)(nil), (*FrozenSet)(nil), (*Object)(nil), (*ByteArray)(nil), (*Complex)(nil),
+		(*PersistentID)(nil), (*Buffer)(nil), (*big.Int)(nil), (*big.Rat)(nil), (*Exception)(nil), (*Array)(nil), (*OrderedDict)(nil), (*Deque)(nil)} {
+		for protocol := range HighestProtocol + 1 {
+			got, err := Marshal([]any{v, map[string]any{"k": v}, Tuple{v, v}}, WithProtocol(protocol))
+			require.NoError(t, err, "%T", v)
+			want, err := Marshal([]any{nil, map[string]any{"k": nil}, Tuple{nil, nil}}, WithProtocol(protocol))
+			require.NoError(t, err)
+			require.Equal(t, want, got, "%T", v)
+		}
+		require.NotPanics(t, func() {
+			Repr(v)
+			Equal(v, v)
+			Equal(v, NewList(v))
+			_, _ = Plain(v)
+			_ = NewDict().Set(v, 1)
+		}, "%T", v)
+	}
+	for _, v := range []any{(*FrozenSet)(nil), (*Complex)(nil), (*big.Int)(nil)} {
+		require.ErrorContains(t, NewDict().Set(v, 1), "unhashable type: 'nil *", "%T", v)
+	}
+}

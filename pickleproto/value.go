@@ -1,5 +1,7 @@
 package pickleproto
 
+import "math/big"
+
 // The value model: what a pickle becomes when it is decoded into `any`. It is lossless: for
 // every pickle that CPython writes, encoding what was decoded gives the same bytes again.
 //
@@ -126,4 +128,32 @@ const (
 type Op struct {
 	Kind  OpKind
 	Items []any
+}
+
+// isNilValue reports whether v is a nil pointer to a type of the value model, which a Go program may
+// have in an interface: None, as any nil pointer.
+func isNilValue(v any) bool {
+	switch v := v.(type) {
+	case *List:
+		return v == nil
+	case *Dict:
+		return v == nil
+	case *Set:
+		return v == nil
+	case *FrozenSet:
+		return v == nil
+	case *Object:
+		return v == nil
+	case *ByteArray:
+		return v == nil
+	case *Complex:
+		return v == nil
+	case *PersistentID:
+		return v == nil
+	case *Buffer:
+		return v == nil
+	case *big.Int:
+		return v == nil
+	}
+	return false
 }
