@@ -60,6 +60,7 @@ type reader struct {
 	floatRun []float64
 	parts    *parts // what was left to the machine so far
 	in       pointee
+	fetched  [fetchedStrs]fetchedStr // the latest of them, by their index in the memo
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -144,6 +145,9 @@ func (r *reader) forget() {
 		r.keysPlan, r.keys, r.allKeys = nil, nil, nil
 	}
 	if r.slabs != nil || r.kept != nil {
+		if r.kept != nil {
+			r.fetched = [fetchedStrs]fetchedStr{}
+		}
 		r.slabs, r.kept = nil, nil
 	}
 	if r.scratch != nil || r.ints != nil || r.floats != nil || r.strs != nil {
@@ -352,7 +356,12 @@ func (r *reader) str() (s string, ok bool) {
 	if stringRun(r, one[:]) == 1 {
 		return one[0], true
 	}
-	switch op := r.peek(); op {
+	return r.otherStr(r.peek())
+}
+
+// otherStr takes a str that stringRun does not. op is what peek says.
+func (r *reader) otherStr(op byte) (s string, ok bool) {
+	switch op {
 	case wire.OpShortBinUnicode:
 		at := r.pos
 		if r.end-at < 2 {
@@ -373,26 +382,10 @@ func (r *reader) str() (s string, ok bool) {
 			return "", false
 		}
 		at := r.memo[n]
-		b, next, ok := r.strAt(int(at), len(r.data))
-		if !ok {
-			return "", false
+		if f := &r.fetched[n%fetchedStrs]; f.at == at+1 {
+			return f.s, true
 		}
-		if next-len(b) >= r.textFrom {
-			return r.keep(next-len(b), next)
-		}
-		if s, ok := r.kept[at]; ok {
-			return s, true
-		}
-		if s, ok = r.keep(next-len(b), next); ok && len(b) > 0 {
-			if r.kept == nil {
-				r.kept = map[uint32]string{}
-			}
-			if !r.charge(48) {
-				return "", false
-			}
-			r.kept[at] = s
-		}
-		return s, ok
+		return r.fetch(at, n)
 	}
 	at := r.pos
 	b, next, ok := r.strAt(at, r.end)
@@ -404,6 +397,36 @@ func (r *reader) str() (s string, ok bool) {
 	}
 	r.pos = next
 	return s, r.put(at)
+}
+
+// fetchedStrs is how many strings fetched from the memo are at hand; a few, such as the words of a
+// list of choices, make up most of what is fetched.
+const fetchedStrs = 32
+
+// fetchedStr is a string made of the str whose opcode is at offset at-1.
+type fetchedStr struct {
+	at uint32
+	s  string
+}
+
+// fetch returns the str whose opcode is at offset at, entry n of the memo: one string for all that
+// fetch it.
+func (r *reader) fetch(at, n uint32) (s string, ok bool) {
+	b, next, ok := r.strAt(int(at), len(r.data))
+	if !ok {
+		return "", false
+	}
+	if s, ok = r.kept[at]; !ok {
+		if s, ok = r.keep(next-len(b), next); !ok || !r.charge(48) {
+			return "", false
+		}
+		if r.kept == nil {
+			r.kept = map[uint32]string{}
+		}
+		r.kept[at] = s
+	}
+	r.fetched[n%fetchedStrs] = fetchedStr{at + 1, s}
+	return s, true
 }
 
 // Short strings are cut from a copy of a block of the message: one allocation for many. A string

@@ -258,21 +258,24 @@ func floatRun[T float32 | float64](r *reader, to []T) (n int, ok bool) {
 
 func stringItems(r *reader, s []string, from, most int) ([]string, bool) {
 	for most > 0 {
-		if len(s) == cap(s) && !endsItems(r.peek()) {
+		op := r.peek()
+		if endsItems(op) {
+			return s, true
+		}
+		if len(s) == cap(s) {
 			var ok bool
 			if s, ok = grown(r, s, from); !ok {
 				return s, false
 			}
 		}
-		n := stringRun(r, s[len(s):len(s)+min(cap(s)-len(s), most)])
-		s = s[:len(s)+n]
-		if most -= n; n > 0 {
-			continue
+		if op == wire.OpShortBinUnicode {
+			n := stringRun(r, s[len(s):len(s)+min(cap(s)-len(s), most)])
+			s = s[:len(s)+n]
+			if most -= n; n > 0 {
+				continue
+			}
 		}
-		if endsItems(r.peek()) {
-			return s, true
-		}
-		v, ok := r.str()
+		v, ok := r.otherStr(op)
 		if !ok {
 			return s, false
 		}
@@ -309,7 +312,9 @@ func stringRun(r *reader, to []string) (n int) {
 		pos = next + 1
 		n++
 	}
-	r.pos, r.memo = pos, memo
+	if n > 0 {
+		r.pos, r.memo = pos, memo
+	}
 	return n
 }
 
