@@ -105,6 +105,16 @@ func (m *machine) flushAll(stack []any, fence int) {
 	}
 }
 
+// waits reports whether batches of container c lie on the stack.
+func (m *machine) waits(c any, stack []any) bool {
+	for k := range m.deferred {
+		if same(c, stack[m.deferred[k].start-1]) {
+			return true
+		}
+	}
+	return false
+}
+
 // touch puts the waiting batches of container c into it.
 func (m *machine) touch(c any, stack []any, fence int) {
 	for k := range m.deferred {

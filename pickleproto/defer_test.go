@@ -79,6 +79,14 @@ func TestDeferredBatches(t *testing.T) {
 		{"STOP while a batch waits", "]\x94(" + batch(1000) + "e(h\x00.", func(t *testing.T, v any) {
 			assert.Equal(t, 1000, v.(*List).Len())
 		}},
+		{"a run of numbers by way of the memo", "]\x94(" + batch(1000) + "e(h\x00(K\x02K\x03ee.", func(t *testing.T, v any) {
+			l := v.(*List)
+			require.Equal(t, 1003, l.Len(), "the waiting batch, the 2 and the 3, and the list itself")
+			assert.Nil(t, l.At(0))
+			assert.Equal(t, int64(2), l.At(1000))
+			assert.Equal(t, int64(3), l.At(1001))
+			assert.Same(t, l, l.At(1002))
+		}},
 		{"a set of a list that waits", "\x80\x03]\x94(" + strings.Repeat("K\x01K\x02", 500) + "e(cbuiltins\nset\nh\x00\x85RNtN\x87.", func(t *testing.T, v any) {
 			s := v.(Tuple)[1].(Tuple)[0].(*Set)
 			assert.Equal(t, 2, s.Len())

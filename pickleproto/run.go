@@ -182,7 +182,7 @@ func (m *machine) run() (any, int, error) {
 			i += 4
 		case wire.OpMark:
 			if n := len(stack) - 1; n >= fence && i < len(data) {
-				if l, ok := stack[n].(*List); ok && l.items == nil && l.packed == nil {
+				if l, ok := stack[n].(*List); ok && l.items == nil && l.packed == nil && !m.waits(l, stack) {
 					m.opAt = i - 1
 					if next, rest := m.loadRun(l, data, i, n == 0); next != 0 {
 						i, data = next, rest
