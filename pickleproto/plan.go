@@ -23,6 +23,7 @@ type typePlan struct {
 	fast        fastFunc    // nil where only the machine will do; see typed.go
 	parts       bool        // fast leaves every value to the machine
 	runsCode    bool        // to bind a value may run code of the program
+	interfaces  bool        // and so it may if classes are registered: it is or has an interface with methods
 	fastFields  []fastField // of a struct
 }
 
@@ -73,7 +74,8 @@ func planOf(t reflect.Type) *typePlan {
 	making := map[reflect.Type]*typePlan{}
 	p := makePlan(t, making)
 	for _, q := range making {
-		q.runsCode = runsCode(q, map[*typePlan]bool{})
+		q.runsCode = q.anyWithin((*typePlan).hasCode, map[*typePlan]bool{})
+		q.interfaces = q.anyWithin(func(p *typePlan) bool { return p.kind == bindInterface }, map[*typePlan]bool{})
 	}
 	for _, q := range making {
 		q.fast = fastFor(q)
@@ -89,14 +91,17 @@ func planOf(t reflect.Type) *typePlan {
 	return p
 }
 
-// runsCode reports whether binding to p's type or to one within it calls methods of the program.
-func runsCode(p *typePlan, seen map[*typePlan]bool) bool {
+// hasCode reports whether binding to p's type calls methods of the program.
+func (p *typePlan) hasCode() bool { return p.unmarshaler || p.text && !p.std }
+
+// anyWithin reports whether is holds for p or for the plan of a type within it.
+func (p *typePlan) anyWithin(is func(*typePlan) bool, seen map[*typePlan]bool) bool {
 	if p == nil || seen[p] {
 		return false
 	}
 	seen[p] = true
-	return p.unmarshaler || p.text && !p.std || runsCode(p.key, seen) || runsCode(p.elem, seen) ||
-		slices.ContainsFunc(p.fieldPlans, func(q *typePlan) bool { return runsCode(q, seen) })
+	return is(p) || p.key.anyWithin(is, seen) || p.elem.anyWithin(is, seen) ||
+		slices.ContainsFunc(p.fieldPlans, func(q *typePlan) bool { return q.anyWithin(is, seen) })
 }
 
 func makePlan(t reflect.Type, making map[reflect.Type]*typePlan) *typePlan {

@@ -345,6 +345,17 @@ type countedText struct{ s string }
 
 func (c *countedText) UnmarshalText(b []byte) error { c.s += string(b); return nil }
 
+type (
+	marked interface{ mark() }
+	// counted counts in a variable how often it is unmarshalled.
+	counted struct{}
+)
+
+var timesCounted int
+
+func (*counted) mark()                     {}
+func (*counted) UnmarshalPickle(any) error { timesCounted++; return nil }
+
 // What limits a message limits its parts too, and the program's own methods are called once.
 func TestFastPartsGiveUp(t *testing.T) {
 	deep := func(n int) any {
@@ -359,6 +370,8 @@ func TestFastPartsGiveUp(t *testing.T) {
 		grown.Append(Tuple{int64(1)})
 	}
 	instance, err := newInstance(Global{Module: "app", Name: "Point"}, mustDict(t, "X", int64(1)), nil, 4)
+	require.NoError(t, err)
+	outer, err := newInstance(Global{Module: "app", Name: "Outer"}, mustDict(t, "X", instance), nil, 4)
 	require.NoError(t, err)
 	marshal := func(v any) string {
 		data, err := Marshal(v)
@@ -376,6 +389,8 @@ func TestFastPartsGiveUp(t *testing.T) {
 		"much that is shared":         {marshal(NewList(mustDict(t, "any", Tuple{grown}), mustDict(t, "any", Tuple{grown}))), new([]partRow), nil},
 		"text of the program's":       {marshal(NewList(mustDict(t, "T", "x"))), new([]struct{ T countedText }), nil},
 		"and within a part":           {marshal(NewList(mustDict(t, "P", instance))), new([]struct{ P struct{ X countedText } }), nil},
+		"a registered class":          {marshal(NewList(mustDict(t, "P", instance))), new([]struct{ P marked }), []Option{WithClass("app.Point", &counted{})}},
+		"and within another":          {marshal(NewList(mustDict(t, "P", outer))), new([]struct{ P struct{ X marked } }), []Option{WithClass("app.Point", &counted{})}},
 		"a converter":                 {marshal(NewList(mustDict(t, "p", instance))), new([]partRow), []Option{WithConverter(func(*Object, reflect.Type) (any, bool, error) { return nil, false, nil })}},
 		"a persistent id":             {"\x80\x04]}\x8c\x03anyK\x01Qsa.", new([]partRow), nil},
 		"a dict that the reader made": {"\x80\x04]}\x94\x8c\x03anyh\x00\x85sa.", new([]partRow), nil},
@@ -398,4 +413,26 @@ func TestFastPartsGiveUp(t *testing.T) {
 	var once []struct{ T countedText }
 	require.NoError(t, Unmarshal([]byte(marshal(NewList(mustDict(t, "T", "x")))), &once))
 	assert.Equal(t, "x", once[0].T.s)
+	assert.Zero(t, timesCounted)
+}
+
+// Variables of no size all have one address: what is meant for one of them does not go to the
+// pointer that another was made for.
+func TestFastPointersToNothing(t *testing.T) {
+	type nothing struct{}
+	type row struct {
+		A *nothing
+		B []nothing
+	}
+	instance, err := newInstance(Global{Module: "app", Name: "Point"}, mustDict(t), nil, 4)
+	require.NoError(t, err)
+	for _, b := range []any{instance, nil} {
+		data, err := Marshal(mustDict(t, "A", instance, "B", NewList(b)))
+		require.NoError(t, err)
+		c := newConfig(nil)
+		var v row
+		_, ok := unmarshalFast(data, reflect.ValueOf(&v).Elem(), planOf(reflect.TypeOf(v)), &c, true)
+		assert.Equal(t, b != nil, ok, "None is no nothing, as the binder says")
+		assert.Equal(t, ok, v.A != nil)
+	}
 }

@@ -43,7 +43,7 @@ func fillPart(p *typePlan) fastFunc {
 
 // part reads a value by way of the machine and the binder.
 func (r *reader) part(v place, p *typePlan) bool {
-	if p.runsCode || len(r.c.binding.converters) > 0 || p.kind == bindInterface && len(r.c.binding.byName) > 0 {
+	if p.runsCode || len(r.c.binding.converters) > 0 || p.interfaces && len(r.c.binding.byName) > 0 {
 		return false
 	}
 	x, ok := r.partValue()

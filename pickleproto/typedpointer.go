@@ -74,9 +74,8 @@ func (r *reader) pointer(v place, p *typePlan) bool {
 	if op != wire.OpEmptyDict && op != wire.OpEmptyList { // these the reader reads itself
 		r.in = pointee{made, v, p}
 	}
-	if !p.elem.fast(r, made) {
-		return false
-	}
+	ok = p.elem.fast(r, made)
+	r.in = pointee{} // another variable of no size may have the same address
 	r.depth--
-	return true
+	return ok
 }
