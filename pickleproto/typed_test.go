@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 	"github.com/stretchr/testify/assert"
@@ -154,6 +155,8 @@ func TestFastGivesUp(t *testing.T) {
 		"an int that a float32 is not": {"\x80\x04J\x01\x00\x00\x01.", new(float32), nil},
 		"an int that a float is not":   {"\x80\x04\x8a\x08\x01\x00\x00\x00\x00\x00\x20\x00.", new(float64), nil},
 		"a float that overflows":       {"\x80\x04G\x7f\xe0\x00\x00\x00\x00\x00\x00.", new(float32), nil},
+		"one that overflows by a bit":  {"\x80\x04](G\x47\xef\xff\xff\xe0\x00\x00\x01e.", new([]float32), nil},
+		"another among many":           {"\x80\x04](G\x47\xef\xff\xff\xe0\x00\x00\x01K\x01K\x01e.", new([]float32), nil},
 		"a negative uint":              {"\x80\x04J\xff\xff\xff\xff.", new(uint64), nil},
 		"a long int":                   {"\x80\x04\x8a\x09\x01\x00\x00\x00\x00\x00\x00\x00\x01.", new(int64), nil},
 		"an array of another length":   {"\x80\x04](K\x01K\x02e.", new([3]int), nil},
@@ -225,6 +228,24 @@ func TestFastLongMessages(t *testing.T) {
 				assert.Zero(t, c.budget.Used(), "the budget is given back")
 			}
 		}
+	}
+}
+
+// A long str that is fetched from the memo again and again takes memory once more, not each time.
+func TestFastFetchesLongStrOnce(t *testing.T) {
+	for _, long := range []string{strings.Repeat("long ", 1000), strings.Repeat("longer ", 5000)} {
+		strs := []string{"first"}
+		for range 100 {
+			strs = append(strs, long)
+		}
+		data, err := Marshal(strs)
+		require.NoError(t, err)
+		c := newConfig(nil)
+		var got []string
+		_, ok := unmarshalFast(data, reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &c, true)
+		require.True(t, ok)
+		require.Equal(t, strs, got)
+		assert.Same(t, unsafe.StringData(got[2]), unsafe.StringData(got[100]))
 	}
 }
 

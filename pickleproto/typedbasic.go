@@ -227,28 +227,35 @@ func floatItems[T float32 | float64](r *reader, s []T, from, most int) ([]T, boo
 			return s, true
 		}
 		f, ok := r.float()
-		v := T(f)
-		if !ok || op != wire.OpBinFloat && float64(v) != f || math.IsInf(float64(v), 0) && !math.IsInf(f, 0) {
+		if !ok || !fitsFloat[T](f, op) {
 			return s, false
 		}
-		s = append(s, v)
+		s = append(s, T(f))
 		most--
 	}
 	return s, true
 }
 
+// fitsFloat is fitsFloat32 for either kind of float.
+func fitsFloat[T float32 | float64](f float64, op byte) bool {
+	return !narrow[T]() || fitsFloat32(f, op)
+}
+
+func narrow[T float32 | float64]() bool {
+	const more = 1<<24 + 1 // than a float32's mantissa holds
+	return float64(T(more)) != more
+}
+
 // floatRun reads BINFLOATs into to. It returns how many there were.
 func floatRun[T float32 | float64](r *reader, to []T) (n int, ok bool) {
 	data := r.data[r.pos:r.end]
-	const more = 1<<24 + 1 // than a float32's mantissa holds
-	narrow := float64(T(more)) != more
+	narrow := narrow[T]()
 	for n < len(to) && len(data) >= 10 && data[0] == wire.OpBinFloat {
 		f := math.Float64frombits(binary.BigEndian.Uint64(data[1:9]))
-		v := T(f)
-		if narrow && math.IsInf(float64(v), 0) && !math.IsInf(f, 0) {
+		if narrow && !fitsFloat32(f, wire.OpBinFloat) {
 			return n, false
 		}
-		to[n] = v
+		to[n] = T(f)
 		n++
 		data = data[9:]
 	}
