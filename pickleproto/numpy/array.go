@@ -17,7 +17,9 @@
 // What is written loads in both, at protocol 5 also out of band (pickleproto.WithBufferCallback).
 //
 // Decoded into `any`, arrays stay inert *pickleproto.Objects, which are written again as they
-// came. Structured arrays and arrays of Python objects have no Go counterpart beyond that.
+// came. Arrays of Python objects have no Go counterpart beyond that. The items of a structured array,
+// or of a recarray, go into structs, []struct{...}, by the names of their fields, and structs become
+// such items.
 package numpy
 
 import (
@@ -36,6 +38,7 @@ type Array struct {
 	Fortran bool
 	Scalar  bool // numpy.float64(1.5) rather than numpy.array(1.5)
 	Data    []byte
+	Fields  []Field // of the items of a structured array, whose DType is "|V" and their size
 }
 
 // Len returns the number of items.
@@ -49,7 +52,7 @@ func (a Array) Len() int {
 
 // check reports whether the parts fit each other.
 func (a Array) check() (layout, error) {
-	l, err := a.DType.layout()
+	l, err := layoutOf(a.DType, a.Fields)
 	if err != nil {
 		return l, err
 	}
@@ -127,7 +130,7 @@ func fromObject(o *pickleproto.Object) (a Array, ok bool, err error) {
 // readState reads ndarray.__reduce__: _reconstruct(ndarray, (0,), b'b') with the state (1, shape,
 // dtype, is_fortran, data).
 func (a *Array) readState(o *pickleproto.Object, args pickleproto.Tuple) error {
-	if len(args) != 3 || !isGlobal(args[0], "numpy", "ndarray") {
+	if len(args) != 3 || !isGlobal(args[0], "numpy", "ndarray") && !isRecArray(args[0]) {
 		return fmt.Errorf("numpy: no plain ndarray, but a subclass")
 	}
 	if len(o.Ops) != 1 || o.Ops[0].Kind != pickleproto.OpBuild || len(o.Ops[0].Items) != 1 {
@@ -151,13 +154,24 @@ func (a *Array) readState(o *pickleproto.Object, args pickleproto.Tuple) error {
 	return a.read(state[0], state[1], state[3])
 }
 
+// isRecArray reports whether v is the class of arrays whose fields are attributes as well, under any
+// of its names. Written again it is a plain array with the same fields.
+func isRecArray(v any) bool {
+	return isGlobal(v, "numpy", "recarray") || isGlobal(v, "numpy.rec", "recarray") || isGlobal(v, "numpy.core.records", "recarray")
+}
+
 func (a *Array) read(shape, dtype, data any) (err error) {
 	if a.Shape, err = shapeOf(shape); err != nil {
 		return err
 	}
-	if a.DType, err = dtypeOf(dtype); err != nil {
+	item, err := new(dtypeReader).dtype(dtype, 0)
+	if err != nil {
 		return err
 	}
+	if item.shape != nil {
+		return fmt.Errorf("numpy: an array of arrays")
+	}
+	a.DType, a.Fields = item.dtype, item.fields
 	switch data := data.(type) {
 	case pickleproto.Bytes:
 		a.Data = []byte(data)
@@ -316,7 +330,7 @@ func (a Array) MarshalPickleProtocol(protocol int) (any, error) {
 	if _, err := a.check(); err != nil {
 		return nil, err
 	}
-	dtype, err := a.DType.object()
+	dtype, err := dtypeObject(a.DType, a.Fields)
 	if err != nil {
 		return nil, err
 	}

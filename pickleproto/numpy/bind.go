@@ -37,7 +37,8 @@ func convert(o *pickleproto.Object, t reflect.Type) (any, bool, error) {
 // the array has dimensions, or for a scalar or an array without dimensions one variable. Integers
 // go into every integer type that holds them, floats and complex numbers into types of at least
 // their size, datetime64 into time.Time in UTC or an integer, timedelta64 into time.Duration or an
-// integer, text into strings, bytes into []byte or strings. On error dst is unchanged.
+// integer, text into strings, bytes into []byte or strings, items with fields into structs. On error dst
+// is unchanged.
 func (a Array) Into(dst any) error {
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -59,11 +60,11 @@ func (a *Array) into(dst reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	set, err := setterFor(l, itemType(dst.Type(), len(a.Shape)))
+	set, err := setterFor(l, itemType(dst.Type(), len(a.Shape)), a.Fields)
 	if err != nil {
 		return fmt.Errorf("numpy: an array of shape %v and items %s into Go %v: %w", a.Shape, a.DType, dst.Type(), err)
 	}
-	if a.Len() == 0 {
+	if a.Len() == 0 || l.size == 0 { // much is made of nothing
 		rows := 1
 		for _, d := range a.Shape {
 			if rows *= d; rows == 0 {
@@ -163,7 +164,7 @@ func (f *filler) run(v reflect.Value, data []byte) bool {
 }
 
 // setterFor returns what stores an item in a variable of type t.
-func setterFor(l layout, t reflect.Type) (func(v reflect.Value, item []byte) error, error) {
+func setterFor(l layout, t reflect.Type, fields []Field) (func(v reflect.Value, item []byte) error, error) {
 	misfit := fmt.Errorf("they do not fit")
 	if t == nil {
 		return nil, fmt.Errorf("it has fewer dimensions")
@@ -172,6 +173,10 @@ func setterFor(l layout, t reflect.Type) (func(v reflect.Value, item []byte) err
 	signed := k >= reflect.Int && k <= reflect.Int64
 	unsigned := k >= reflect.Uint && k <= reflect.Uintptr
 	switch l.kind {
+	case 'V':
+		if k == reflect.Struct && len(fields) > 0 {
+			return structSetter(fields, t)
+		}
 	case 'b':
 		if k == reflect.Bool {
 			return func(v reflect.Value, item []byte) error { v.SetBool(item[0] != 0); return nil }, nil

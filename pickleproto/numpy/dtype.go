@@ -11,7 +11,7 @@ import (
 // DType is the type of an array's items as numpy writes it: "<f8", ">i2", "|b1", "|S3", "<U5",
 // "<M8[ns]", "<M8[25s]". The first character is the byte order ('|' where there is none), the
 // second the kind (b bool, i int, u unsigned, f float, c complex, S bytes, U str, M datetime64,
-// m timedelta64), the number the size in bytes, of U in characters.
+// m timedelta64, V items with Fields), the number the size in bytes, of U in characters.
 type DType string
 
 // The types of the items that Go has a type for, in the byte order that numpy prefers.
@@ -143,53 +143,77 @@ func (d DType) object() (any, error) {
 	if metadata != nil {
 		state = append(state, metadata)
 	}
+	return newDType(code, state), nil
+}
+
+func newDType(code string, state pickleproto.Tuple) *pickleproto.Object {
 	return &pickleproto.Object{
 		Callable: pickleproto.Global{Module: "numpy", Name: "dtype"},
 		Args:     pickleproto.Tuple{code, false, true},
 		Ops:      []pickleproto.Op{{Kind: pickleproto.OpBuild, Items: []any{state}}},
-	}, nil
+	}
 }
 
-// dtypeOf reads a pickled dtype.
-func dtypeOf(v any) (DType, error) {
+// dtype reads a pickled dtype.
+func (r *dtypeReader) dtype(v any, depth int) (item itemOf, err error) {
+	if depth > mostFieldDepth {
+		return item, fmt.Errorf("numpy: dtypes within dtypes beyond %d", mostFieldDepth)
+	}
 	o, ok := v.(*pickleproto.Object)
 	if !ok || !isGlobal(o.Callable, "numpy", "dtype") {
-		return "", fmt.Errorf("numpy: the dtype is a %T", v)
+		return item, fmt.Errorf("numpy: the dtype is a %T", v)
 	}
 	args, _ := o.Args.(pickleproto.Tuple)
 	if len(args) == 0 || len(o.Ops) != 1 || o.Ops[0].Kind != pickleproto.OpBuild || len(o.Ops[0].Items) != 1 {
-		return "", fmt.Errorf("numpy: a dtype of an unknown form")
+		return item, fmt.Errorf("numpy: a dtype of an unknown form")
 	}
 	code, ok1 := text(args[0])
+	isRecord := isGlobal(args[0], "numpy", "record") // the items of a recarray
 	state, ok2 := o.Ops[0].Items[0].(pickleproto.Tuple)
-	if !ok1 || !ok2 || len(state) < 8 || len(code) < 2 {
-		return "", fmt.Errorf("numpy: a dtype of an unknown form")
+	if !ok2 || len(state) < 8 || !isRecord && (!ok1 || len(code) < 2) {
+		return item, fmt.Errorf("numpy: a dtype of an unknown form")
 	}
-	if state[2] != nil || state[3] != nil || state[4] != nil {
-		return "", fmt.Errorf("numpy: structured items have no Go counterpart")
+	if base, isTuple := state[2].(pickleproto.Tuple); isTuple && len(base) == 2 { // (dtype, shape)
+		if item, err = r.dtype(base[0], depth+1); err != nil || item.shape != nil {
+			return item, fmt.Errorf("numpy: a dtype of an unknown form")
+		}
+		item.shape, err = shapeOf(base[1])
+		return item, err
+	}
+	if state[3] != nil || state[4] != nil {
+		size, ok := state[5].(int64)
+		if !ok || size < 0 || size > 1<<28 {
+			return item, fmt.Errorf("numpy: a dtype of an unknown form")
+		}
+		item.dtype = DType(fmt.Sprintf("|V%d", size))
+		item.fields, err = r.structured(state, int(size), depth)
+		return item, err
+	}
+	if isRecord || state[2] != nil {
+		return item, fmt.Errorf("numpy: a dtype of an unknown form")
 	}
 	order, ok := text(state[1])
 	if !ok || len(order) != 1 {
-		return "", fmt.Errorf("numpy: a dtype of an unknown form")
+		return item, fmt.Errorf("numpy: a dtype of an unknown form")
 	}
 	d := DType(order + code)
 	if code[0] == 'M' || code[0] == 'm' {
 		if len(state) < 9 {
-			return "", fmt.Errorf("numpy: a datetime64 without a unit")
+			return item, fmt.Errorf("numpy: a datetime64 without a unit")
 		}
 		metadata, ok := state[8].(pickleproto.Tuple)
 		if !ok || len(metadata) != 2 {
-			return "", fmt.Errorf("numpy: a datetime64 without a unit")
+			return item, fmt.Errorf("numpy: a datetime64 without a unit")
 		}
 		unit, ok := metadata[1].(pickleproto.Tuple)
 		if !ok || len(unit) != 4 {
-			return "", fmt.Errorf("numpy: a datetime64 without a unit")
+			return item, fmt.Errorf("numpy: a datetime64 without a unit")
 		}
 		name, ok1 := text(unit[0])
 		count, ok2 := unit[1].(int64)
 		per, ok3 := unit[2].(int64)
 		if !ok1 || !ok2 || !ok3 || per != 1 {
-			return "", fmt.Errorf("numpy: a datetime64 of an unknown unit")
+			return item, fmt.Errorf("numpy: a datetime64 of an unknown unit")
 		}
 		if count != 1 {
 			name = strconv.FormatInt(count, 10) + name
@@ -197,9 +221,10 @@ func dtypeOf(v any) (DType, error) {
 		d += DType("[" + name + "]")
 	}
 	if _, err := d.layout(); err != nil {
-		return "", err
+		return item, err
 	}
-	return d, nil
+	item.dtype = d
+	return item, nil
 }
 
 // text returns a str, or bytes, in which Python 2 and metadata have text.

@@ -10,8 +10,8 @@ import (
 )
 
 // From makes an array of a Go value: nested slices or arrays, all rows of one length, of bools,
-// numbers, strings (as str), time.Time (as datetime64[ns]) or time.Duration (as
-// timedelta64[ns]). A single number becomes an array without dimensions; Scalar makes it numpy's
+// numbers, strings (as str), time.Time (as datetime64[ns]), time.Duration (as
+// timedelta64[ns]), or structs of such and of arrays of such: a structured array. A single number becomes an array without dimensions; Scalar makes it numpy's
 // scalar.
 func From(v any) (Array, error) {
 	rv := reflect.ValueOf(v)
@@ -153,6 +153,8 @@ func (a *Array) itemsOf(v reflect.Value, t reflect.Type) (func(v reflect.Value) 
 		}, nil
 	case reflect.String:
 		return a.stringItems(v)
+	case reflect.Struct:
+		return a.structItems(v, t)
 	}
 	return nil, fmt.Errorf("numpy: no array of Go %v", t)
 }

@@ -75,6 +75,12 @@ var wanted = map[string]any{
 	"limits_u2":       []uint16{0, math.MaxUint16},
 	"limits_u4":       []uint32{0, math.MaxUint32},
 	"limits_u8":       []uint64{0, math.MaxUint64},
+	"structured":      []pair{{1, 2}},
+}
+
+type pair struct {
+	A int32
+	B float64 `pickle:"b"`
 }
 
 func TestRead(t *testing.T) {
@@ -83,7 +89,7 @@ func TestRead(t *testing.T) {
 		label := fmt.Sprintf("%s of numpy %s at protocol %s", g.name, g.version, g.protocol)
 		var array numpy.Array
 		err := pickleproto.Unmarshal(g.data, &array)
-		if g.name == "structured" || g.name == "objects" {
+		if g.name == "objects" {
 			assert.ErrorContains(t, err, "no Go counterpart", label)
 		} else if assert.NoError(t, err, label) {
 			want, ok := wanted[g.name]
@@ -196,10 +202,16 @@ func TestMisfits(t *testing.T) {
 		{"limits_u8", new([]int64), "18446744073709551615 overflows"},
 		{"nat", new([]time.Time), "NaT"},
 		{"text", new([][]byte), "do not fit"},
-		{"structured", new([]int), "structured items"},
+		{"structured", new([]int), "do not fit"},
+		{"structured", new([]struct{ A int8 }), ""},
+		{"structured", new([]struct{ B string }), "field b, items <f8 into Go string: they do not fit"},
 		{"datetime_Y", new([]time.Duration), "do not fit"},
 	} {
 		err := pickleproto.Unmarshal(data[c.name], c.into, numpy.Binding())
+		if c.want == "" {
+			assert.NoError(t, err, c.name)
+			continue
+		}
 		assert.ErrorContains(t, err, c.want, c.name)
 		var te *pickleproto.TypeError
 		assert.ErrorAs(t, err, &te)
@@ -217,6 +229,8 @@ func TestMisfits(t *testing.T) {
 		var x [][]float64
 		assert.Error(t, bad.Into(&x), "%v", bad)
 	}
+	var text []string
+	assert.ErrorContains(t, numpy.Array{DType: "|S0", Shape: []int{1 << 40}}.Into(&text), "no items")
 	huge := numpy.Array{DType: numpy.Float64, Shape: []int{1 << 40, 0}}
 	var rows [][]float64
 	assert.ErrorContains(t, huge.Into(&rows), "no items")

@@ -63,6 +63,34 @@ func row[T any](to func(v any) (numpy.Array, error)) func(in request) (answer, e
 // same sends the array back as it came, in its own item type and order.
 func same(v any) (numpy.Array, error) { return v.(numpy.Array), nil }
 
+type (
+	pair struct {
+		A int32   `pickle:"a"`
+		B float64 `pickle:"b"`
+	}
+	record struct {
+		A int32   `pickle:"a"`
+		B float64 `pickle:"b"`
+		C string  `pickle:"c"`
+	}
+	smallPair struct {
+		A int8    `pickle:"a"`
+		B float64 `pickle:"b"`
+	}
+	bytePair struct {
+		A int16 `pickle:"a"`
+		B uint8 `pickle:"b"`
+	}
+	point struct {
+		X float32 `pickle:"x"`
+		Y float32 `pickle:"y"`
+	}
+	nested struct {
+		At     point       `pickle:"at"`
+		Counts [2][3]int16 `pickle:"counts"`
+	}
+)
+
 var rows = map[string]func(in request) (answer, error){
 	"bool":       row[[]bool](numpy.From),
 	"int8":       row[[]int8](numpy.From),
@@ -89,6 +117,14 @@ var rows = map[string]func(in request) (answer, error){
 	"as it came": row[numpy.Array](same),
 	"scalar":     row[float64](numpy.Scalar),
 	"int scalar": row[int32](numpy.Scalar),
+
+	"structured":              row[[][]record](numpy.From),
+	"structured, other order": row[[][]bytePair](numpy.From),
+	"structured, nested":      row[[]nested](numpy.From),
+	"structured, aligned":     row[[]smallPair](numpy.From),
+	"structured, as it came":  row[numpy.Array](same),
+	"structured scalar":       row[pair](numpy.Scalar),
+	"recarray":                row[[]pair](numpy.From),
 
 	"half into single":     row[[][]float32](numpy.From),
 	"no items":             row[[][]float64](numpy.From),

@@ -54,6 +54,13 @@ ROWS = {
     "months": np.array(["2024-02", "1969-12"], dtype="M8[M]"),
     "five minutes": np.array([0, 3], dtype="M8[5m]"),
     "hours": np.array([1, -5], dtype="m8[h]"),
+    "structured": np.array([[(1, 2.5, "ab"), (-1, np.inf, "\u00e9")]], dtype=[("a", "i4"), ("b", "f8"), ("c", "U2")]),
+    "structured, other order": np.asfortranarray(np.array([[(1, 2), (3, 4)], [(5, 6), (7, 8)]], dtype=[("a", ">i2"), ("b", "u1")])),
+    "structured, nested": np.array([((1, 2), [[1, 2, 3], [4, 5, 6]]), ((3, 4), [[0, 0, 0], [7, 8, 9]])], dtype=[("at", [("x", "f4"), ("y", "f4")]), ("counts", "i2", (2, 3))]),
+    "structured, aligned": np.array([(1, 2.5)], dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+    "structured, as it came": np.array([(1, 2.5)], dtype=np.dtype([("a", "i1"), ("b", ">f8")], align=True)),
+    "structured scalar": np.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")])[0],
+    "recarray": np.rec.array([(1, 2.5), (3, 4.5)], dtype=[("a", "i4"), ("b", "f8")]),
     "scalar": np.float64(2.5),
     "int scalar": np.int32(-7),
     "bool scalar": np.bool_(True),
@@ -72,7 +79,8 @@ for code in "int8 int16 int32 int64 uint8 uint16 uint32 uint64".split():
 # What a row's Go type does not keep: the byte order; and the unit or the width, of which Go has one.
 NATIVE = set(row for row in ROWS if row.startswith("big endian"))
 OTHER = {"half into single": "f4", "big endian half": "f4", "half scalar": "f4", "days": "M8[ns]", "months": "M8[ns]", "five minutes": "M8[ns]",
-         "hours": "m8[ns]", "big endian str": "U2"}
+         "hours": "m8[ns]", "big endian str": "U2", "structured, other order": [("a", "i2"), ("b", "u1")],
+         "structured, aligned": [("a", "i1"), ("b", "f8")], "recarray": [("a", "i4"), ("b", "f8")]}
 
 
 def receive(conn):
@@ -107,8 +115,10 @@ def main():
             else:
                 back = pickle.loads(got[1], buffers=got[2])
                 dtype = np.dtype(OTHER[row]) if row in OTHER else sent.dtype.newbyteorder("=") if row in NATIVE else sent.dtype
-                if isinstance(sent, np.generic):
+                if isinstance(sent, np.generic) and row in OTHER:
                     sent = sent.astype(dtype)
+                if isinstance(sent, np.recarray):
+                    sent = sent.view(np.ndarray).astype(dtype)
                 if type(back) is not type(sent) or back.dtype != dtype or back.shape != sent.shape:
                     wrong = "%r came back, not %r" % (back, sent)
                 elif not np.array_equal(back, sent):
