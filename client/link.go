@@ -138,6 +138,9 @@ func (l *link) call(ctx context.Context, buf []byte, reply any) (sent bool, err 
 		l.c.release(l)
 	}()
 
+	if l.c.cfg.halfClose {
+		cork(l.tc.NetConn())
+	}
 	l.send.Lock()
 	before, mine := l.last, make(chan struct{})
 	l.last = mine

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package client
+
+import "net"
+
+func cork(net.Conn) {}
