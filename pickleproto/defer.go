@@ -25,6 +25,9 @@ type deferral struct {
 	done  int // items that have been put into it already
 }
 
+// mostAhead is how many times its size something that has just begun may be expected to become.
+const mostAhead = 256
+
 const (
 	// deferMost bounds the items that a deferral leaves on the stack.
 	deferMost = 1 << 20
@@ -60,12 +63,13 @@ func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
 
 // expectEntries foresees, when a full batch of a dict is followed by another, how many entries the dict
 // is going to have. For the outermost container that is as many as the message has room for if
-// it goes on like this.
+// it goes on like this, within reason: something else may follow, a long bytes, and what is foreseen
+// counts against a budget that others share.
 func (m *machine) expectEntries(items, end int, outermost bool) int {
 	n := items / 2
 	if outermost && !m.hadOutermost {
 		m.hadOutermost = true
-		return int(float64(n)/float64(end)*float64(len(m.whole))) + n/16
+		return min(int(float64(n)/float64(end)*float64(len(m.whole)))+n/16, mostAhead*n)
 	}
 	return 4 * n
 }
@@ -131,7 +135,9 @@ func (m *machine) loadItems(op byte, target any, stack []any, from, fence int) e
 	if len(items) == 0 {
 		// CPython does not look at what nothing is added to, as after a dict of just 1000 entries.
 		if d, ok := target.(*Dict); ok {
-			d.fit(&m.arena)
+			if err := d.fit(&m.h, &m.arena); err != nil {
+				return m.keyError(m.opAt, err)
+			}
 		}
 		return nil
 	}

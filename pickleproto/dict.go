@@ -419,22 +419,27 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 		}
 	}
 	err := d.setAll(pairs, h)
-	if expect == 0 {
-		d.fit(a)
+	if expect == 0 && err == nil {
+		err = d.fit(h, a)
 	}
 	return err
 }
 
 // fit gives back the room of a dict that was expected to become much larger.
-func (d *Dict) fit(a *arena) {
+func (d *Dict) fit(h *hasher, a *arena) error {
 	if d.t == nil || len(d.t.keys) < batchSize || cap(d.t.keys) <= 2*len(d.t.keys) {
-		return
+		return nil
 	}
 	n := len(d.t.keys)
 	keys, values := a.anys(n), a.anys(n)
 	copy(keys, d.t.keys)
 	copy(values, d.values)
 	d.t.keys, d.values = keys, values
+	if d.t.index.size() <= 8*n {
+		return nil
+	}
+	a.charge(4 << bits.Len(uint(n+n/2)))
+	return d.t.reindex(n, h)
 }
 
 // setAll sets keys and values, given in turn, in a dict that has a table of its own.

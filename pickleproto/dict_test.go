@@ -222,6 +222,7 @@ func TestExpectedEntries(t *testing.T) {
 			require.Equal(t, n, d.Len())
 			if n >= batchSize {
 				assert.LessOrEqual(t, cap(d.t.keys), 2*n, "%v", sizes)
+				assert.LessOrEqual(t, d.t.index.size(), 8*n, "%v", sizes)
 			}
 			for i := range int64(n) {
 				_, ok := d.Get(i)

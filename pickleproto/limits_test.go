@@ -399,3 +399,27 @@ func TestDepthWithoutLimit(t *testing.T) {
 func objectNest(n int) string {
 	return "cm\nf\nq\x000" + strings.Repeat("h\x00", n) + ")R" + strings.Repeat("\x85R", n-1)
 }
+
+// What begins with many small items is not taken to go on so for the whole message at any price: a
+// budget that others share has room for what there is.
+func TestForesightWithinABudget(t *testing.T) {
+	dict, ints, strs := NewDict(), make([]int64, 5000), make([]any, 300)
+	for i := range int64(1001) {
+		require.NoError(t, dict.Set(i, nil))
+	}
+	for i := range strs {
+		strs[i] = ""
+	}
+	long := strings.Repeat("x", 8<<20)
+	for name, c := range map[string]struct{ v, into any }{
+		"dict": {Tuple{dict, Bytes(long)}, new(any)},
+		"ints": {Tuple{NewIntList(ints), Bytes(long)}, new(any)},
+		"strs": {append(strs, long), new([]string)},
+	} {
+		data, err := Marshal(c.v)
+		require.NoError(t, err)
+		before := allocated()
+		require.NoError(t, Unmarshal(data, c.into, WithBudget(NewBudget(28<<20))), name)
+		assert.Less(t, allocated()-before, uint64(40<<20), name)
+	}
+}

@@ -50,7 +50,8 @@ func readRun[T int64 | float64](c *cursor, scratch []T, charge func(bytes int) b
 		case n < runScratch:
 			size = min(max(size, 16), runScratch)
 		case c.outermost:
-			size = n + n/16 + int(float64(n)/float64(c.p-begin)*float64(len(c.whole)-c.p))
+			ahead := int(float64(n) / float64(c.p-begin) * float64(len(c.whole)-c.p))
+			size = n + n/16 + min(ahead, mostAhead*n)
 		}
 		if size > runScratch && !charge(8*size) {
 			return nil, false, false

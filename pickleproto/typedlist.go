@@ -120,9 +120,9 @@ func (r *reader) room(n, from int) int {
 	left := (len(r.data) - r.pos) / max(1, (r.pos-from)/n)
 	left += left/32 + 1
 	if r.depth > 1 || n < 256 {
-		left = min(left, 3*n)
+		return n + min(left, 3*n)
 	}
-	return n + left
+	return n + min(left, 4*mostAhead*n)
 }
 
 func (r *reader) slice(v place, p *typePlan) bool {
