@@ -140,6 +140,11 @@ def test_go_calls_python(programs, python_manager, go_caller, python):
     assert (done.code, done.stdout) == (0, "ok\n"), done.stderr
 
 
+def test_go_calls_go(programs, manager, go_caller):
+    done = programs.run([go_caller, "127.0.0.1:%d" % manager().port, "sync"], timeout=60)
+    assert (done.code, done.stdout) == (0, "ok\n"), done.stderr
+
+
 def processor_seconds(process):
     """What the process has used of a processor, where the system says so."""
     try:

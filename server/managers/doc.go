@@ -17,6 +17,7 @@
 // # Methods
 //
 // The exported methods of the value are the proxy's, their names in snake_case: AddAll is add_all.
+// WithName gives one another name, WithMethods exposes some of them alone.
 // A context.Context as the first parameter is given the call's, which ends when the client goes
 // away. Arguments are bound to the other parameters as pickleproto.Unmarshal binds, what is
 // variadic takes the rest. Go does not keep the names of parameters, so those that Python gives by
