@@ -1,5 +1,11 @@
 package managers
 
+import (
+	"context"
+
+	"github.com/picklebridge/picklebridge/pickleproto/transport"
+)
+
 // Getters is the number of those who wait in Get.
 func Getters(q *Queue) int {
 	q.mu.Lock()
@@ -15,4 +21,22 @@ func (m *Manager) Direct(data []byte) bool {
 		c.direct.free()
 	}
 	return ok
+}
+
+// Converse serves one connection.
+func (m *Manager) Converse(ctx context.Context, tc transport.Conn) error {
+	m.server()
+	return m.serveConn(ctx, tc)
+}
+
+// ID is what requests call the object.
+func ID(p *Proxy) string { return p.o.id }
+
+// NewArray is Array of SyncManager's.
+func NewArray(typecode string, items ...any) *List {
+	l, err := newArray(typecode, items)
+	if err != nil {
+		panic(err)
+	}
+	return l
 }
