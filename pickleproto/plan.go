@@ -22,6 +22,7 @@ type typePlan struct {
 	size        int64       // bytes of one value
 	fast        fastFunc    // nil where only the machine will do; see typed.go
 	parts       bool        // fast leaves every value to the machine
+	nested      *typePlan   // of a slice or map of any: the plan where it lies within something
 	runsCode    bool        // to bind a value may run code of the program
 	interfaces  bool        // and so it may if classes are registered: it is or has an interface with methods
 	fastFields  []fastField // of a struct
@@ -83,6 +84,14 @@ func planOf(t reflect.Type) *typePlan {
 	for _, q := range making {
 		if q.kind == bindStruct {
 			q.finishFast()
+		}
+	}
+	for _, q := range making {
+		if (q.kind == bindSlice || q.kind == bindMap) && q.elem.kind == bindAny {
+			nested, elem := *q, *q.elem
+			elem.fast = fillAnyField
+			nested.elem = &elem
+			q.nested = &nested
 		}
 	}
 	for t, q := range making {

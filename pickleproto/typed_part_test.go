@@ -40,6 +40,8 @@ type partRow struct {
 	Set  map[int]struct{}        `pickle:"set"`
 	ID   UUID                    `pickle:"id"`
 	N    int                     `pickle:"n"`
+	Args []any                   `pickle:"args"`
+	Meta map[string]any          `pickle:"meta"`
 }
 
 type P = *partPoint
@@ -97,6 +99,8 @@ func partValues(t testing.TB) map[string][]any {
 		"set":  {ints, nil},
 		"id":   {std(UUID{1, 2, 3})},
 		"n":    {int64(1), int64(-5)},
+		"args": {nil, NewList(int64(1), "x", point, list, Tuple{}), NewList(point), NewList("text", std(Date{Year: 2, Month: 1, Day: 1}))},
+		"meta": {nil, mustDict(t, "a", list, "b", point, "c", "x", "d", ring), mustDict(t, "when", std(time.Unix(0, 0).UTC()), "name", nil)},
 		"junk": {nil, list, point, Tuple{int64(1), point}, "text", mustDict(t, "k", point), Bytes("abc"), ring},
 	}
 }
@@ -307,6 +311,16 @@ func TestFastPartsShare(t *testing.T) {
 	assert.Same(t, rows[0].P, rows[0].Q)
 	assert.Same(t, rows[0].P, rows[2].P)
 	assert.Equal(t, "(<app.Point object: {'X': 1}>,)", Repr(rows[1].Any))
+
+	// So are pointers to maps and slices.
+	data, err = Marshal(NewList(mustDict(t, "M", o, "N", o), mustDict(t, "N", o)))
+	require.NoError(t, err)
+	var maps []struct{ M, N *map[string]any }
+	_, ok = unmarshalFast(data, reflect.ValueOf(&maps).Elem(), planOf(reflect.TypeOf(maps)), &c, true)
+	require.True(t, ok)
+	assert.Equal(t, &map[string]any{"X": int64(1)}, maps[0].M)
+	assert.Same(t, maps[0].M, maps[0].N)
+	assert.Same(t, maps[0].M, maps[1].N)
 }
 
 // Frames end anywhere, within parts too, and long parts take their time once.

@@ -126,6 +126,9 @@ func (r *reader) room(n, from int) int {
 }
 
 func (r *reader) slice(v place, p *typePlan) bool {
+	if p.nested != nil && r.depth > 0 {
+		p = p.nested
+	}
 	if r.none() {
 		valueAt(p.t, v).SetZero()
 		return true

@@ -181,6 +181,9 @@ func (r *reader) mapping(v place, p *typePlan) bool {
 	if r.peek() != wire.OpEmptyDict {
 		return r.part(v, p)
 	}
+	if p.nested != nil && r.depth > 0 {
+		p = p.nested
+	}
 	if !isNil(v) && target.Len() > 0 || !r.beginContainer() {
 		return false
 	}

@@ -121,8 +121,9 @@ func slab[T any](r *reader, n int, size int) ([]T, bool) {
 	return make([]T, 0, n), r.charge(n * size)
 }
 
-// fillAnyField is fillAny that leaves what is no scalar to the machine. (Where most of a message
-// goes into interfaces, the machine does better with all of it.)
+// fillAnyField is fillAny that leaves what is no scalar to the machine: in the fields of structs, and in
+// slices and maps within something. (Where all of a message goes into interfaces, the machine does
+// better with all of it.)
 func fillAnyField(r *reader, v place) bool {
 	switch r.peek() {
 	case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse, wire.OpBinFloat, wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt:
