@@ -20,11 +20,11 @@ func Declare(v any, name string) ([]byte, error) {
 		p.queue = append(p.queue, t)
 	} else {
 		p.used[name] = true
-		equals := ""
-		if t.kind == named { // a new type would lack its methods
+		text, equals := p.typeOf(t, name+"Item"), ""
+		if t.kind == named || strings.HasPrefix(text, "*") { // a new type would lack its methods
 			equals = "= "
 		}
-		fmt.Fprintf(&p.body, "type %s %s%s\n\n", name, equals, p.typeOf(t, name+"Item"))
+		fmt.Fprintf(&p.body, "type %s %s%s\n\n", name, equals, text)
 	}
 	for len(p.queue) > 0 {
 		next := p.queue[0]

@@ -70,6 +70,12 @@ func TestDeclare(t *testing.T) {
 		{"numpy", array, "// Unmarshal with numpy.Binding() of pickleproto/numpy.\n\ntype Value = [][]float32"},
 		{"decimal", map[string]any{"price": pickleproto.Decimal{}}, "import (\n\"github.com/picklebridge/picklebridge/pickleproto\"\n)\n\ntype Value struct {\nPrice pickleproto.Decimal `pickle:\"price\"`\n}"},
 		{"bytes", [][]byte{nil, []byte("x")}, "type Value [][]byte"},
+		{"tuples and others as keys", func() any {
+			d := pickleproto.NewDict()
+			_ = d.Set(pickleproto.Tuple{"k", 1}, 1)
+			_ = d.Set("k", 2)
+			return d
+		}(), "import (\n\"github.com/picklebridge/picklebridge/pickleproto\"\n)\n\ntype Value = *pickleproto.Dict"},
 		{"empty", map[string]any{"a": []any{}, "b": map[string]any{}}, "type Value struct {\nA []any `pickle:\"a\"`\nB map[any]any `pickle:\"b\"`\n}"},
 	} {
 		want, err := format.Source([]byte("package main\n\n" + c.want + "\n"))
