@@ -264,6 +264,23 @@ func (d *Dict) Set(key, value any) error {
 	return keyError(d.set(key, value, &h), &h)
 }
 
+// Update sets all keys to their values in turn, as Python's dict.update. Unlike Set for each of them it
+// bounds what hashing may cost for all together, a million steps (a step is an item of a tuple, about) and
+// 64 for each key, and hashes what several keys have within them but once. The errors are those of Set; the keys before the one at fault
+// have been set.
+func (d *Dict) Update(pairs iter.Seq2[any, any]) error {
+	const base, perKey = 1_000_000, 64
+	h := newHasher()
+	h.work, h.max = base, base
+	for k, v := range pairs {
+		h.work, h.max = h.work+perKey, h.max+perKey
+		if err := d.set(k, v, &h); err != nil {
+			return keyError(err, &h)
+		}
+	}
+	return nil
+}
+
 func (d *Dict) set(key, value any, h *hasher) error {
 	d.own()
 	i, found, err := d.t.add(key, h)

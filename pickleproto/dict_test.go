@@ -6,7 +6,9 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -232,4 +234,41 @@ func TestExpectedEntries(t *testing.T) {
 			require.False(t, ok)
 		}
 	}
+}
+
+// Keys of great depth cost what they have in common but once, and together no more than the bound.
+func TestUpdate(t *testing.T) {
+	deep := Tuple{}
+	for range 9000 {
+		deep = Tuple{deep}
+	}
+	d, from := mustDict(t, "a", int64(1), "b", int64(2)), mustDict(t, "b", int64(3), "c", int64(4))
+	require.NoError(t, d.Update(from.All()))
+	assert.Equal(t, "{'a': 1, 'b': 3, 'c': 4}", Repr(d))
+	quick.Within(t, time.Second, func() {
+		d := NewDict()
+		require.NoError(t, d.Update(func(yield func(k, v any) bool) {
+			for i := range 20_000 {
+				yield(Tuple{deep, int64(i)}, nil)
+			}
+		}))
+		require.Equal(t, 20_000, d.Len())
+	})
+	var kind *TypeError
+	require.ErrorAs(t, d.Update(func(yield func(k, v any) bool) { _ = yield("d", nil) && yield(NewList(), nil) }), &kind)
+	assert.Equal(t, 4, d.Len())
+	// Others of their own each, until it is too much.
+	var limit *LimitError
+	require.ErrorAs(t, d.Update(func(yield func(k, v any) bool) {
+		for i := range 1_000 {
+			deep := Tuple{int64(i)}
+			for range 9000 {
+				deep = Tuple{deep}
+			}
+			if !yield(deep, nil) {
+				return
+			}
+		}
+	}), &limit)
+	assert.Equal(t, "work", limit.Limit)
 }

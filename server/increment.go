@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"math"
+	"math/big"
 
 	"github.com/picklebridge/picklebridge/pickleproto"
+	"github.com/picklebridge/picklebridge/server/internal/python"
 )
 
 // Increment answers with what script2.py computes:
@@ -58,14 +60,58 @@ func incremented(numbers any) (*pickleproto.List, error) {
 		return nil, err
 	}
 	sums := make([]any, len(items))
+	var known map[any]any // sums of what is long, of which a short pickle may mention one any number of times
 	for i, x := range items {
 		if n, ok := x.(int64); ok && n < math.MaxInt64 {
 			sums[i] = n + 1
-		} else if sums[i], err = addOne(x); err != nil {
+			continue
+		}
+		long := isLong(x)
+		if long {
+			if sum, ok := known[x]; ok {
+				sums[i] = sum
+				continue
+			}
+		}
+		if sums[i], err = addOne(x); err != nil {
 			return nil, err
+		}
+		if long {
+			if known == nil {
+				known = map[any]any{}
+			}
+			known[x] = sums[i]
 		}
 	}
 	return pickleproto.NewList(sums...), nil
+}
+
+// isLong reports whether x is a number of many digits.
+func isLong(x any) bool {
+	const digits = 100
+	switch x := x.(type) {
+	case *big.Int:
+		return x.BitLen() > 3*digits
+	case *pickleproto.Object:
+		_, args := python.ClassOf(x)
+		for _, a := range args {
+			switch a := a.(type) {
+			case string:
+				if len(a) > digits {
+					return true
+				}
+			case pickleproto.ByteString:
+				if len(a) > digits {
+					return true
+				}
+			case *big.Int:
+				if a.BitLen() > 3*digits {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // incrementedPacked adds without a box for each number; it returns nil for lists of other kinds.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -101,6 +102,37 @@ func TestIncrementRefuses(t *testing.T) {
 		raised(t, r.ask(dumps(t, d, 4)))
 	}
 	raised(t, r.ask(dumps(t, object("collections", "defaultdict", pickleproto.Global{Module: "app", Name: "make"}), 4)))
+}
+
+// A number of a megabyte that a request mentions many times is added to once.
+func TestIncrementOfLongNumbers(t *testing.T) {
+	r := start(t, &server.Server{Handler: server.Increment, Limits: pickleproto.Limits{Message: 4 << 20}})
+	text := strings.Repeat("7", 4000)
+	fraction := "cfractions\nFraction\nX\xa0\x0f\x00\x00" + text + "\x85R"
+	long := "\x8b\x00\x00\x10\x00" + strings.Repeat("\x01", 1<<20)
+	for name, c := range map[string]struct {
+		number string
+		times  int
+	}{"int": {long, 300}, "fraction": {fraction, 20_000}} {
+		request := "\x80\x04}\x8c\x07numbers](" + c.number + "\x94" + strings.Repeat("h\x00", c.times) + "es."
+		before := allocated()
+		answer := r.ask(request)
+		assert.Less(t, allocated()-before, uint64(64<<20), name)
+		if name == "int" {
+			assert.Contains(t, raised(t, answer), "limit", name)
+			continue
+		}
+		sums, _ := loads(t, answer).(*pickleproto.Dict).Get("numbers")
+		require.Equal(t, c.times+1, sums.(*pickleproto.List).Len())
+		sum := sums.(*pickleproto.List).At(c.times).(*pickleproto.Object).Args.(pickleproto.Tuple)[0]
+		assert.Equal(t, text[:3999]+"8", sum)
+	}
+}
+
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 // An iterator's place is a long in a pickle of Python 3.6 at protocol 0, which has no ints.

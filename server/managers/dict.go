@@ -1,6 +1,7 @@
 package managers
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -251,10 +252,8 @@ func (a *arguments) operand(operator string, x any) (*pickleproto.Dict, error) {
 
 // merged sets all entries of from in into.
 func merged(into, from *pickleproto.Dict) (*pickleproto.Dict, error) {
-	for k, v := range from.All() {
-		if err := into.Set(k, v); err != nil {
-			return nil, err
-		}
+	if err := into.Update(from.All()); err != nil {
+		return nil, err
 	}
 	return into, nil
 }
@@ -289,27 +288,32 @@ func (d *Dict) update(name string, c *call) error {
 			if err != nil {
 				return err
 			}
-			for i, p := range pairs {
-				kv, err := python.Iterate(p)
-				if err != nil {
-					return python.TypeError("cannot convert dictionary update sequence element #%d to a sequence", i)
+			var fault error
+			var iteration python.Iteration // of all pairs, one of which may be there any number of times
+			err = fresh.Update(func(yield func(k, v any) bool) {
+				for i, p := range pairs {
+					kv, err := iteration.Items(p)
+					switch {
+					case err != nil:
+						fault = python.TypeError("cannot convert dictionary update sequence element #%d to a sequence", i)
+					case len(kv) != 2:
+						fault = python.ValueError("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))
+					}
+					if fault != nil || !yield(kv[0], kv[1]) {
+						return
+					}
 				}
-				if len(kv) != 2 {
-					return python.ValueError("dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))
-				}
-				if err := fresh.Set(kv[0], kv[1]); err != nil {
-					return err
-				}
+			})
+			if err = cmp.Or(fault, err); err != nil {
+				return err
 			}
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, from := range []*pickleproto.Dict{fresh, c.kwds} {
-		for k, v := range from.All() {
-			if err := d.d.Set(k, v); err != nil {
-				return err
-			}
+		if err := d.d.Update(from.All()); err != nil {
+			return err
 		}
 	}
 	return nil

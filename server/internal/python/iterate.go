@@ -14,8 +14,57 @@ import (
 // one that no memory holds.
 const MaxRange = 1_000_000
 
+// mostSteps bounds what Iterate makes: iterators of iterators name far more items than a pickle has
+// bytes, and a zip of the same zip twice, over and over, doubles each time.
+const mostSteps = 16 * MaxRange
+
+// stepsOfTuple is what an item that is a tuple costs.
+const stepsOfTuple = 4
+
 // Iterate returns what iter(v) gives in Python, in a slice that is not to be changed.
 func Iterate(v any) ([]any, error) {
+	var it Iteration
+	return it.Items(v)
+}
+
+// Iteration is Iterate for several values, which keep to its bound together.
+type Iteration struct{ steps int }
+
+// Items is Iterate.
+func (it *Iteration) Items(v any) ([]any, error) {
+	if o, ok := v.(*pickleproto.Object); ok {
+		return it.object(o)
+	}
+	return builtinItems(v)
+}
+
+func (it *Iteration) take(n int) error {
+	if it.steps += n; it.steps > mostSteps {
+		return fmt.Errorf("iterators of more than %d items together", mostSteps)
+	}
+	return nil
+}
+
+// within is Iterate for what an iterator goes over.
+func (it *Iteration) within(v any) ([]any, error) {
+	if err := it.take(1); err != nil {
+		return nil, err
+	}
+	switch v := v.(type) {
+	case *pickleproto.Object:
+		return it.object(v)
+	case *pickleproto.List, pickleproto.Tuple: // which are not copied
+		return builtinItems(v)
+	}
+	items, err := builtinItems(v)
+	if err == nil {
+		err = it.take(len(items))
+	}
+	return items, err
+}
+
+// builtinItems is Iterate for what is no instance.
+func builtinItems(v any) ([]any, error) {
 	switch v := v.(type) {
 	case *pickleproto.List:
 		return v.Items(), nil
@@ -51,8 +100,6 @@ func Iterate(v any) ([]any, error) {
 		return bytesItems([]byte(v)), nil
 	case *pickleproto.ByteArray:
 		return bytesItems(v.Data), nil
-	case *pickleproto.Object:
-		return iterateObject(v)
 	}
 	return nil, TypeError("'%s' object is not iterable", TypeName(v))
 }
@@ -79,9 +126,9 @@ func bytesItems(b []byte) []any {
 	return items
 }
 
-func iterateObject(o *pickleproto.Object) ([]any, error) {
+func (it *Iteration) object(o *pickleproto.Object) ([]any, error) {
 	if b := ByteArrayOf(o); b != nil {
-		return Iterate(b)
+		return it.within(b)
 	}
 	class, args := ClassOf(o)
 	switch class {
@@ -90,11 +137,11 @@ func iterateObject(o *pickleproto.Object) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return Iterate(pairs)
+		return it.within(pairs) // counts them
 	case "collections.deque":
 		var items []any
 		if len(args) > 0 { // Python 2 gives the items as an argument
-			first, err := Iterate(args[0])
+			first, err := it.within(args[0])
 			if err != nil {
 				return nil, err
 			}
@@ -105,23 +152,27 @@ func iterateObject(o *pickleproto.Object) ([]any, error) {
 				items = append(items, op.Items...)
 			}
 		}
-		return items, nil
+		return items, it.take(len(items))
 	case "array.array", "array._array_reconstructor":
-		return arrayItems(o, args)
+		items, err := arrayItems(o, args)
+		if err == nil {
+			err = it.take(len(items))
+		}
+		return items, err
 	case "builtins.iter", "__builtin__.iter":
-		return iteratorItems(o, args)
+		return it.iteratorItems(o, args)
 	case "builtins.range", "__builtin__.xrange":
-		return rangeItems(args)
+		return it.rangeItems(args)
 	case "builtins.list", "__builtin__.list":
 		if len(args) == 1 && len(o.Ops) == 0 { // as multiprocessing writes the views of a dict
-			return Iterate(args[0])
+			return it.within(args[0])
 		}
 	case "builtins.reversed", "__builtin__.reversed":
-		return reversedItems(o, args)
+		return it.reversedItems(o, args)
 	case "builtins.enumerate", "__builtin__.enumerate":
-		return enumeratedItems(args)
+		return it.enumeratedItems(args)
 	case "builtins.zip":
-		return zippedItems(args)
+		return it.zippedItems(args)
 	}
 	return nil, TypeError("'%s' object is not iterable", TypeName(o))
 }
@@ -134,18 +185,19 @@ func arrayItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
 			return l.Items(), nil
 		}
 	}
+	room := pickleproto.WithLimits(pickleproto.Limits{Memory: 8 * mostSteps})
 	var text pickleproto.Array
-	if pickleproto.Bind(o, &text) == nil {
+	if pickleproto.Bind(o, &text, room) == nil {
 		if s, ok := text.Data.(string); ok {
 			return characters(s), nil
 		}
 	}
 	var ints []int64
-	if pickleproto.Bind(o, &ints) == nil {
+	if pickleproto.Bind(o, &ints, room) == nil {
 		return pickleproto.NewIntList(ints).Items(), nil
 	}
 	var floats []float64
-	if pickleproto.Bind(o, &floats) == nil {
+	if pickleproto.Bind(o, &floats, room) == nil {
 		return pickleproto.NewFloatList(floats).Items(), nil
 	}
 	return nil, fmt.Errorf("an array.array of this type code is understood by Python only")
@@ -154,11 +206,11 @@ func arrayItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
 // iteratorItems are the items that an iterator over a builtin has left: iter(container), and the
 // place where it stands as its state. Iterators over dicts and sets are written as ones over a
 // list.
-func iteratorItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
+func (it *Iteration) iteratorItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
 	if len(args) != 1 {
 		return nil, TypeError("'%s' object is not iterable", TypeName(o))
 	}
-	items, err := Iterate(args[0])
+	items, err := it.within(args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -174,11 +226,11 @@ func iteratorItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error)
 }
 
 // reversedItems are those that reversed(sequence) has left; its state is where it stands.
-func reversedItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
+func (it *Iteration) reversedItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error) {
 	if len(args) != 1 {
 		return nil, TypeError("reversed expected 1 argument, got %d", len(args))
 	}
-	all, err := Iterate(args[0])
+	all, err := it.within(args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -190,12 +242,15 @@ func reversedItems(o *pickleproto.Object, args pickleproto.Tuple) ([]any, error)
 			}
 		}
 	}
+	if err := it.take(len(all)); err != nil {
+		return nil, err
+	}
 	items := slices.Clone(all[:max(last+1, 0)])
 	slices.Reverse(items)
 	return items, nil
 }
 
-func enumeratedItems(args pickleproto.Tuple) ([]any, error) {
+func (it *Iteration) enumeratedItems(args pickleproto.Tuple) ([]any, error) {
 	if len(args) == 0 || len(args) > 2 {
 		return nil, TypeError("enumerate() takes from 1 to 2 arguments")
 	}
@@ -206,8 +261,11 @@ func enumeratedItems(args pickleproto.Tuple) ([]any, error) {
 			return nil, TypeError("'%s' object cannot be interpreted as an integer", TypeName(args[1]))
 		}
 	}
-	all, err := Iterate(args[0])
+	all, err := it.within(args[0])
 	if err != nil {
+		return nil, err
+	}
+	if err := it.take(stepsOfTuple * len(all)); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(all))
@@ -217,20 +275,20 @@ func enumeratedItems(args pickleproto.Tuple) ([]any, error) {
 	return items, nil
 }
 
-func zippedItems(args pickleproto.Tuple) ([]any, error) {
+func (it *Iteration) zippedItems(args pickleproto.Tuple) ([]any, error) {
 	// Many columns may be one that is shared.
-	columns, rows, looked := make([][]any, len(args)), 0, 0
+	columns, rows := make([][]any, len(args)), 0
 	for i, a := range args {
 		var err error
-		if columns[i], err = Iterate(a); err != nil {
+		if columns[i], err = it.within(a); err != nil {
 			return nil, err
-		}
-		if looked += len(columns[i]); looked > 4*MaxRange {
-			return nil, fmt.Errorf("a zip of iterators of more than %d items together", 4*MaxRange)
 		}
 		if i == 0 || len(columns[i]) < rows {
 			rows = len(columns[i])
 		}
+	}
+	if err := it.take(stepsOfTuple*rows + rows*len(columns)); err != nil {
+		return nil, err
 	}
 	items := make([]any, rows)
 	for k := range items {
@@ -277,7 +335,7 @@ func smallInt(v any) (int64, bool) {
 	return 0, false
 }
 
-func rangeItems(args pickleproto.Tuple) ([]any, error) {
+func (it *Iteration) rangeItems(args pickleproto.Tuple) ([]any, error) {
 	bounds := [3]int64{0, 0, 1}
 	for i, a := range args {
 		n, ok := smallInt(a)
@@ -303,6 +361,9 @@ func rangeItems(args pickleproto.Tuple) ([]any, error) {
 	if length > MaxRange {
 		return nil, fmt.Errorf("a range of %d items, more than %d", length, MaxRange)
 	}
+	if err := it.take(int(length)); err != nil {
+		return nil, err
+	}
 	items := make([]any, length)
 	for i := range items {
 		items[i] = start + int64(i)*step
@@ -327,24 +388,40 @@ func Mapping(v any) (*pickleproto.Dict, error) {
 
 // Pairs makes a dict of what a subclass of dict was filled with.
 func Pairs(o *pickleproto.Object) (*pickleproto.Dict, error) {
+	var fault error
+	all := func(yield func(k, v any) bool) { fault = eachPair(o, yield) }
 	d := pickleproto.NewDict()
+	if err := d.Update(all); err != nil {
+		return nil, err
+	}
+	return d, fault
+}
+
+// eachPair calls yield with the keys and values as they were set, until it returns false.
+func eachPair(o *pickleproto.Object, yield func(k, v any) bool) error {
 	_, args := ClassOf(o)
 	for _, a := range args {
 		switch a := a.(type) {
 		case *pickleproto.Dict: // Counter({...})
 			for k, v := range a.All() {
-				if err := d.Set(k, v); err != nil {
-					return nil, err
+				if !yield(k, v) {
+					return nil
 				}
 			}
 		case *pickleproto.List: // Python 2: OrderedDict([[k, v], ...])
-			for _, pair := range a.Items() {
-				kv, err := Iterate(pair)
-				if err != nil || len(kv) != 2 {
-					return nil, TypeError("cannot convert dictionary update sequence element to a sequence")
+			for _, pair := range a.All() {
+				var kv []any
+				switch pair := pair.(type) {
+				case *pickleproto.List:
+					kv = pair.Items()
+				case pickleproto.Tuple:
+					kv = pair
 				}
-				if err := d.Set(kv[0], kv[1]); err != nil {
-					return nil, err
+				if len(kv) != 2 {
+					return TypeError("cannot convert dictionary update sequence element to a sequence")
+				}
+				if !yield(kv[0], kv[1]) {
+					return nil
 				}
 			}
 		}
@@ -354,10 +431,10 @@ func Pairs(o *pickleproto.Object) (*pickleproto.Dict, error) {
 			continue
 		}
 		for i := 0; i+1 < len(op.Items); i += 2 {
-			if err := d.Set(op.Items[i], op.Items[i+1]); err != nil {
-				return nil, err
+			if !yield(op.Items[i], op.Items[i+1]) {
+				return nil
 			}
 		}
 	}
-	return d, nil
+	return nil
 }

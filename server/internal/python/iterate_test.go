@@ -72,7 +72,50 @@ func TestIterateZipOfShared(t *testing.T) {
 		columns[i] = long
 	}
 	_, err := python.Iterate(made("builtins", "zip", nil, columns...))
-	require.ErrorContains(t, err, "a zip of iterators of more than 4000000 items together")
+	require.ErrorContains(t, err, tooMany)
+}
+
+const tooMany = "iterators of more than 16000000 items together"
+
+// Iterators of iterators name far more items than a pickle has bytes; what is within reason is made.
+func TestIterateIteratorsOfIterators(t *testing.T) {
+	nested := func(name string, x any, levels, times int) any {
+		for range levels {
+			args := make([]any, times)
+			for i := range args {
+				args[i] = x
+			}
+			x = made("builtins", name, nil, args...)
+		}
+		return x
+	}
+	many := made("builtins", "range", nil, int64(100_000))
+	for name, v := range map[string]any{
+		"zip":       nested("zip", pickleproto.NewList(), 60, 2),
+		"enumerate": nested("enumerate", many, 1000, 1),
+		"reversed":  nested("reversed", many, 1000, 1),
+		"iter":      nested("iter", pickleproto.Bytes(make([]byte, 100_000)), 1000, 1),
+	} {
+		items, err := python.Iterate(v)
+		if name == "iter" { // goes on with the same items
+			require.NoError(t, err)
+			require.Len(t, items, 100_000)
+			continue
+		}
+		require.ErrorContains(t, err, tooMany, name)
+	}
+	for name, levels := range map[string]int{"zip": 10, "enumerate": 10, "reversed": 100} {
+		items, err := python.Iterate(nested(name, many, levels, 1))
+		require.NoError(t, err, name)
+		require.Len(t, items, 100_000, name)
+	}
+}
+
+// An array has more items than an empty message could.
+func TestIterateLongArray(t *testing.T) {
+	items, err := python.Iterate(made("array", "array", nil, "i", pickleproto.Bytes(make([]byte, 4<<20))))
+	require.NoError(t, err)
+	require.Len(t, items, 1<<20)
 }
 
 func TestMapping(t *testing.T) {
@@ -83,7 +126,18 @@ func TestMapping(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "{'k': 1}", pickleproto.Repr(got))
 	}
-	got, err := python.Mapping(pickleproto.NewList())
+	ordered := made("collections", "OrderedDict", nil, pickleproto.NewList(pickleproto.NewList("a", int64(1)), pickleproto.Tuple{"b", int64(2)}))
+	ordered.Ops = []pickleproto.Op{{Kind: pickleproto.OpSetItems, Items: []any{"c", int64(3)}}}
+	got, err := python.Mapping(ordered)
+	require.NoError(t, err)
+	require.Equal(t, "{'a': 1, 'b': 2, 'c': 3}", pickleproto.Repr(got))
+	ordered.Args = pickleproto.Tuple{pickleproto.NewList("abc")}
+	_, err = python.Mapping(ordered)
+	require.ErrorContains(t, err, "cannot convert dictionary update sequence element to a sequence")
+	ordered.Args, ordered.Ops[0].Items = nil, []any{pickleproto.NewList(), nil}
+	_, err = python.Mapping(ordered)
+	require.ErrorContains(t, err, "unhashable type: 'list'")
+	got, err = python.Mapping(pickleproto.NewList())
 	require.NoError(t, err)
 	require.Nil(t, got)
 }
