@@ -35,10 +35,11 @@ func readNumbers[T int64 | float64](c *cursor, s []T) ([]T, runEnd) {
 }
 
 // readRun reads a run of numbers. The items lie in a slice that nothing else refers to if own is
-// set, else in scratch, which may have grown. charge is asked before memory is taken beyond that.
-func readRun[T int64 | float64](c *cursor, scratch []T, charge func(bytes int) bool) (items []T, own, ended bool) {
+// set, else in scratch, which grows as it is needed. charge is asked before memory is taken beyond
+// that.
+func readRun[T int64 | float64](c *cursor, scratch *[]T, charge func(bytes int) bool) (items []T, own, ended bool) {
 	begin := c.p
-	items = scratch[:0]
+	items = (*scratch)[:0]
 	for {
 		var end runEnd
 		if items, end = readNumbers(c, items); end != runFull {
@@ -59,6 +60,9 @@ func readRun[T int64 | float64](c *cursor, scratch []T, charge func(bytes int) b
 		more := make([]T, n, size)
 		copy(more, items)
 		items = more
+		if size <= runScratch {
+			*scratch = items[:0]
+		}
 	}
 }
 
@@ -77,10 +81,7 @@ func (m *machine) chargeRun(n int) bool {
 }
 
 func (m *machine) loadInts(l *List, c *cursor) bool {
-	ints, own, ended := readRun(c, m.intRun, m.chargeRun)
-	if !own {
-		m.intRun = ints[:0]
-	}
+	ints, own, ended := readRun(c, &m.intRun, m.chargeRun)
 	if !ended {
 		return false
 	}
@@ -101,10 +102,7 @@ func (m *machine) loadInts(l *List, c *cursor) bool {
 }
 
 func (m *machine) loadFloats(l *List, c *cursor) bool {
-	floats, own, ended := readRun(c, m.floatRun, m.chargeRun)
-	if !own {
-		m.floatRun = floats[:0]
-	}
+	floats, own, ended := readRun(c, &m.floatRun, m.chargeRun)
 	if !ended {
 		return false
 	}

@@ -53,6 +53,9 @@ func (r *reader) each(pointers []any) bool {
 			}
 			continue
 		}
+		if r.far >= 0 {
+			r.far = r.depth // most of the message is likely to be one argument
+		}
 		rv := reflect.ValueOf(v)
 		if rv.Kind() != reflect.Pointer || rv.IsNil() {
 			return false

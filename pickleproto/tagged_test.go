@@ -2,10 +2,13 @@ package pickleproto
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 )
 
 func TestUnmarshalTagged(t *testing.T) {
@@ -72,6 +75,46 @@ func TestUnmarshalTaggedRefuses(t *testing.T) {
 	assert.False(t, read(p, good, two, new(chan int)), "a type that has no pickle")
 	assert.False(t, read(Prepare(WithLimits(Limits{Message: 5})), good, two, &struct{}{}), "a limit")
 	assert.False(t, read(Prepare(WithMemo(new(Memo))), good, two, &struct{}{}), "a memo")
+}
+
+// A long list of numbers costs little more than its slice, whether it is all of the pickle or an
+// item of a tuple: its length is foreseen, and scratch is there from the last one.
+func TestLongRunsAllocateOnce(t *testing.T) {
+	if quick.Race {
+		t.Skip("the race detector empties pools at random")
+	}
+	const n = 10_000
+	numbers := make([]int64, n)
+	for i := range numbers {
+		numbers[i] = int64(i)
+	}
+	alone, err := Marshal(numbers)
+	require.NoError(t, err)
+	call, err := Marshal(Tuple{"id", Tuple{numbers}, NewDict()})
+	require.NoError(t, err)
+	p := Prepare()
+	for what, read := range map[string]func() []int64{
+		"Unmarshal": func() (out []int64) {
+			_, err := p.UnmarshalFirst(alone, &out)
+			require.NoError(t, err)
+			return out
+		},
+		"UnmarshalTagged": func() (out []int64) {
+			var tags [1][]byte
+			require.True(t, p.UnmarshalTagged(call, tags[:], []any{[]any{&out}, &struct{}{}}, func() bool { return true }))
+			return out
+		},
+	} {
+		require.Equal(t, numbers, read())
+		const runs = 50
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			read()
+		}
+		runtime.ReadMemStats(&after)
+		assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/runs, uint64(8*n*5/4), what)
+	}
 }
 
 // The shortcut, where it can be taken, gives just what the machine and the binder give.

@@ -39,6 +39,7 @@ type reader struct {
 	framed   bool
 	depth    int
 	most     int   // depth that is allowed
+	far      int   // depth at which a run of numbers foresees how long it is; -1 once one has
 	memory   int64 // bytes that may still be allocated
 	max      int64
 	taken    int64 // from the budget
@@ -127,6 +128,7 @@ func (r *reader) free() {
 // begin prepares a reader from the pool, field by field: it is large.
 func (r *reader) begin(data []byte, c *config) {
 	r.data, r.pos, r.end, r.framed = data, 0, len(data), false
+	r.far = 0
 	r.depth, r.most = 0, int(min(c.limits.Depth, DefaultMaxDepth))-1
 	r.memory = c.limits.memoryFor(len(data))
 	r.max, r.taken = r.memory, 0

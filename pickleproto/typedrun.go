@@ -18,16 +18,15 @@ func numberSlice[T int64 | float64](slow fastFunc, scratch func(*reader) *[]T) f
 		if mark >= r.end || r.data[mark] != wire.OpMark {
 			return slow(r, v)
 		}
-		c := cursor{whole: r.data, data: r.data[:r.end], p: mark + 1, outermost: r.depth == 0}
+		c := cursor{whole: r.data, data: r.data[:r.end], p: mark + 1, outermost: r.depth == r.far}
+		if c.outermost {
+			r.far = -1
+		}
 		if r.framed {
 			c.frameEnd = r.end
 		}
 		memory := r.memory
-		s := scratch(r)
-		items, own, ended := readRun(&c, *s, r.charge)
-		if !own {
-			*s = items[:0]
-		}
+		items, own, ended := readRun(&c, scratch(r), r.charge)
 		if !ended || len(items) == 0 {
 			r.memory = memory
 			return slow(r, v)
