@@ -18,7 +18,7 @@ def same(a, b, _seen=None):
     seen = {} if _seen is None else _seen
     if a is b:
         return True
-    if type(a) is not type(b):
+    if type(a) is not type(b) and not _made_when_loaded(type(a), type(b)):
         return False
     if (id(a), id(b)) in seen:
         return True
@@ -53,6 +53,12 @@ def same(a, b, _seen=None):
     if not isinstance(x, tuple):
         return x == y
     return same([_listed(i) for i in x], [_listed(i) for i in y], seen)
+
+
+def _made_when_loaded(s, t):
+    """Whether the classes s and t are one that loading makes anew each time, as an email header's."""
+    return ((s.__module__, s.__name__, s.__bases__) == (t.__module__, t.__name__, t.__bases__)
+            and not hasattr(sys.modules.get(s.__module__), s.__name__))
 
 
 def _listed(x):
