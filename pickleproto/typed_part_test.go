@@ -406,6 +406,8 @@ func TestFastPartsGiveUp(t *testing.T) {
 		"a registered class":          {marshal(NewList(mustDict(t, "P", instance))), new([]struct{ P marked }), []Option{WithClass("app.Point", &counted{})}},
 		"and within another":          {marshal(NewList(mustDict(t, "P", outer))), new([]struct{ P struct{ X marked } }), []Option{WithClass("app.Point", &counted{})}},
 		"a converter":                 {marshal(NewList(mustDict(t, "p", instance))), new([]partRow), []Option{WithConverter(func(*Object, reflect.Type) (any, bool, error) { return nil, false, nil })}},
+		"a list of instances":         {marshal(NewList(instance, instance)), new([]*partPoint), nil},
+		"a dict of parts":             {marshal(map[string]time.Time{"a": time.Unix(0, 0), "b": time.Unix(1, 0)}), new(map[string]time.Time), nil},
 		"a persistent id":             {"\x80\x04]}\x8c\x03anyK\x01Qsa.", new([]partRow), nil},
 		"a dict that the reader made": {"\x80\x04]}\x94\x8c\x03anyh\x00\x85sa.", new([]partRow), nil},
 		"a list that grows meanwhile": {"\x80\x04](}\x8c\x03anyK\x01]\x94\x86s}\x8c\x03anyh\x00K\x05a\x85se.", new([]partRow), nil},

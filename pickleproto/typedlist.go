@@ -150,6 +150,7 @@ func (r *reader) slice(v place, p *typePlan) bool {
 		setLen(v, n)
 		return r.tupleTail(n, most)
 	}
+	outermost := r.depth == 0
 	if !r.beginContainer() {
 		return false
 	}
@@ -158,6 +159,9 @@ func (r *reader) slice(v place, p *typePlan) bool {
 	for full := true; full; {
 		switch r.nextItems(p.elem) {
 		case aBatch:
+			if outermost && n == 0 && r.beginsInstance() {
+				return false // a list of instances: all of the message is the machine's
+			}
 			begin := n
 			for ; r.peek() != wire.OpAppends; n++ {
 				if !r.element(v, p, &first, n, &room, from) {

@@ -184,7 +184,7 @@ func (r *reader) mapping(v place, p *typePlan) bool {
 	if p.nested != nil && r.depth > 0 {
 		p = p.nested
 	}
-	if !isNil(v) && target.Len() > 0 || !r.beginContainer() {
+	if !isNil(v) && target.Len() > 0 || p.elem.parts && r.depth == 0 || !r.beginContainer() {
 		return false
 	}
 	made := reflect.MakeMap(p.t)

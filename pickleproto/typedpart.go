@@ -6,8 +6,9 @@ import "github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 // its opcodes do not make. See the NOTE in typed.go.
 //
 // partEnd finds where such a value ends, the machine decodes just that part of the message, and the
-// binder binds it. The two live as long as the reader, and so does what they remember: a Python
-// object that several such values share is one object to the machine and one Go value to the binder.
+// binder binds it. (A message that is a list or dict of nothing but such values is theirs as a whole.)
+// The two live as long as the reader, and so does what they remember: a Python object that several such
+// values share is one object to the machine and one Go value to the binder.
 //
 // The memo is one as well. The reader has the offset of each entry's opcode, whoever made it, so it
 // finds the strs among them; the machine has the values of its own entries, and is given the strs and
