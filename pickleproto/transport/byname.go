@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -17,12 +18,15 @@ func ByName(name, text string, key Auth) (Transport, error) {
 		return nil, fmt.Errorf("a terminator goes with the transport terminator, not with %s", name)
 	}
 	if (key.Key != nil || key.ForbidMD5) && name != "multiprocessing" {
-		return nil, fmt.Errorf("an authkey goes with the transport multiprocessing, not with %s", name)
+		return nil, fmt.Errorf("an authkey, and what is forbidden of its proof, goes with the transport multiprocessing, not with %s", name)
 	}
 	switch name {
 	case "raw":
 		return Raw, nil
 	case "terminator":
+		if text == "" {
+			return nil, errors.New("the transport terminator needs the terminator, the bytes that follow each pickle")
+		}
 		return Terminator(text)
 	case "multiprocessing":
 		return Multiprocessing(key), nil

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ Flags:
 
 // parse reads the arguments and the request. What is wrong with them is the error; nothing has
 // been printed then.
-func parse(args []string, stdin io.Reader, stderr io.Writer) (*options, error) {
+func parse(args []string, stdin io.Reader, stdout io.Writer) (*options, error) {
 	o := &options{timeout: timeout{30 * time.Second}, maxMessage: size{pickleproto.DefaultMaxMessage}}
 	var transportName, terminator, codecName, authkeyFile, tlsCA, tlsCert, tlsKey string
 	var useTLS bool
@@ -79,12 +80,15 @@ func parse(args []string, stdin io.Reader, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.trace, "trace", "", "`file` for the conversation as a Mermaid sequence diagram")
 	err := f.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stderr, usage)
-		f.SetOutput(stderr)
+		fmt.Fprint(stdout, usage)
+		f.SetOutput(stdout)
 		f.PrintDefaults()
 		return nil, errHelp
 	}
 	if err != nil {
+		if strings.Contains(err.Error(), "not defined: -") && slices.ContainsFunc(args, negative) {
+			return nil, fmt.Errorf("%w (a literal that begins with a minus goes behind --)", err)
+		}
 		return nil, fmt.Errorf("%w (-help lists the flags)", err)
 	}
 
@@ -113,6 +117,11 @@ func parse(args []string, stdin io.Reader, stderr io.Writer) (*options, error) {
 		}
 	}
 	return o, o.readRequest(f.Args(), stdin)
+}
+
+// negative tells whether an argument looks like a number and not like a flag.
+func negative(arg string) bool {
+	return len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.')
 }
 
 // readKey reads an authkey: the file's bytes without a final newline.

@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "pickle-client: %v\n", err)
 		return code
 	}
-	o, err := parse(args, stdin, stderr)
+	o, err := parse(args, stdin, stdout)
 	switch {
 	case errors.Is(err, errHelp):
 		return exitOK

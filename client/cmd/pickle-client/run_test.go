@@ -132,6 +132,7 @@ func TestExitCodes(t *testing.T) {
 		})), "-timeout", "50ms", "1"}, exitNoAnswer, "timeout"},
 		{[]string{"-max-message", "10B", "-addr", echo, "'more than ten bytes'"}, exitNoAnswer, "message limit"},
 		{[]string{"-nonsense"}, exitUsage, "-help"},
+		{[]string{"-addr", echo, "-5"}, exitUsage, "behind --"},
 		{[]string{"{'a'"}, exitUsage, "literal"},
 		{[]string{"1", "2"}, exitUsage, "one literal"},
 		{[]string{"-in", "-", "1"}, exitUsage, "not both"},
@@ -152,9 +153,12 @@ func TestExitCodes(t *testing.T) {
 		assert.Contains(t, errs, tt.want)
 		assert.Equal(t, 1, strings.Count(errs, "\n"), "%q", errs)
 	}
-	code, _, errs := call("", "-help")
+	code, out, errs := call("", "-help")
 	assert.Equal(t, 0, code)
-	assert.Contains(t, errs, "Exit codes")
+	assert.Contains(t, out, "Exit codes")
+	assert.Empty(t, errs)
+	code, out, errs = call("", "-addr", echo, "--", "-5")
+	assert.Equal(t, []any{0, "-5\n", ""}, []any{code, out, errs})
 }
 
 func TestWarnsOfLargeRequests(t *testing.T) {

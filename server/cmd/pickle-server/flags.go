@@ -100,8 +100,8 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	err := f.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stderr, usage)
-		f.SetOutput(stderr)
+		fmt.Fprint(stdout, usage)
+		f.SetOutput(stdout)
 		f.PrintDefaults()
 		return nil, errHelp
 	}
@@ -178,6 +178,9 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 
 // checkAddr refuses to serve strangers: whoever reaches the port may use it.
 func (o *options) checkAddr(authkey bool) error {
+	if o.addr == "unix:" { // the system would choose a name that nobody knows
+		return errors.New("-addr: unix: needs the path of a socket behind it")
+	}
 	local, err := loopback(o.addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)

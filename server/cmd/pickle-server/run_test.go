@@ -109,8 +109,9 @@ func TestHelp(t *testing.T) {
 		"-forbid-md5", "-tls-cert", "-tls-key", "-tls-client-ca", "-max-message", "-max-depth", "-max-memory", "-max-conns",
 		"-max-conns-per-addr", "-read-timeout", "-write-timeout", "-idle-timeout", "-handshake-timeout", "-drain-timeout",
 		"-keep-memo", "-trace", "-log-format", "-log-level", "-insecure", "-terminator"} {
-		assert.Regexp(t, `(?m)^  `+flag+`\b`, errs.String())
+		assert.Regexp(t, `(?m)^  `+flag+`\b`, out.String())
 	}
+	assert.Empty(t, errs.String())
 }
 
 func TestUsage(t *testing.T) {
@@ -124,6 +125,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-addr", "0.0.0.0:0"}, "-insecure"},
 		{[]string{"-addr", ":0"}, "TLS"},
 		{[]string{"-addr", "nonsense"}, "-addr"},
+		{[]string{"-addr", "unix:"}, "path"},
 		{[]string{"-max-message", "12XB"}, "size"},
 		{[]string{"-max-message", "0"}, "size"},
 		{[]string{"-read-timeout", "soon"}, "duration"},
@@ -136,8 +138,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"-log-level", "loud"}, "loud"},
 		{[]string{"-log-format", "xml"}, "xml"},
 		{[]string{"-transport", "pigeon"}, "pigeon"},
-		{[]string{"-transport", "terminator"}, "terminator"},
+		{[]string{"-transport", "terminator"}, "needs the terminator"},
 		{[]string{"-terminator", "x"}, "terminator"},
+		{[]string{"-forbid-md5"}, "multiprocessing"},
 		{[]string{"-authkey-file", empty, "-transport", "multiprocessing"}, "empty"},
 		{[]string{"-authkey-file", filepath.Join(dir, "none"), "-transport", "multiprocessing"}, "none"},
 		{[]string{"-tls-cert", empty}, "-tls-key"},
