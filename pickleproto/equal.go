@@ -12,7 +12,8 @@ import (
 //
 //	numbers                bool, int, float, complex, Decimal and Fraction by value, exactly; NaN
 //	                       equals nothing, itself included
-//	str, bytes             bytes equal bytearrays; neither equals a str
+//	str, bytes             bytes equal bytearrays; neither equals a str; a bytearray equals an array with
+//	                       the same memory
 //	ByteString             equals the str of the same ASCII text, which Python 3 makes of it
 //	list, tuple, deque     item by item; a list equals no tuple
 //	dict, defaultdict      in any order; two OrderedDicts in the same order; two Counters with
@@ -139,6 +140,9 @@ func (c *comparer) equal(x, y any) bool {
 		s, ok := rawBytes(y)
 		return c.spend(len(x)/64) && ok && string(x) == s
 	case *ByteArray:
+		if o, ok := y.(*Object); ok {
+			return c.equal(o, x)
+		}
 		a, _ := rawBytes(x)
 		s, ok := rawBytes(y)
 		return c.spend(len(a)/64) && ok && x != nil && a == s

@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"bytes"
 	"math/big"
 	"slices"
 	"strings"
@@ -11,6 +12,9 @@ func (c *comparer) objects(x *Object, y any) bool {
 	if isDict, ok := y.(*Dict); ok {
 		d, _, ok := c.mapping(x)
 		return ok && isDict != nil && c.dicts(x, y, d, isDict)
+	}
+	if b, ok := y.(*ByteArray); ok {
+		return c.arrayMemory(x, b)
 	}
 	o, ok := y.(*Object)
 	if !ok {
@@ -349,6 +353,26 @@ func rangeLen(start, stop, step *big.Int) *big.Int {
 	s := new(big.Int).Abs(step)
 	span.Add(span, s)
 	return span.Sub(span, big.NewInt(1)).Quo(span, s)
+}
+
+// arrayMemory compares an array's items as they lie in memory with a bytearray, which equals whatever
+// lends the same bytes.
+func (c *comparer) arrayMemory(o *Object, b *ByteArray) bool {
+	in, ok := instanceOf(o)
+	if !ok || b == nil {
+		return false
+	}
+	if class, _ := stdlib(in.class); class.kind != kindArray {
+		return false
+	}
+	in.meter = c.meter
+	v, err := arrayFrom(&in)
+	a, ok := v.(*Array)
+	if err != nil || !ok {
+		return false
+	}
+	_, _, memory, _, ok := arrayParts(a.Data, false)
+	return ok && c.spend(len(memory)/64) && bytes.Equal(memory, b.Data)
 }
 
 func (c *comparer) arrays(a, b *instance) (eq, ok bool) {

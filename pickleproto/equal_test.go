@@ -34,6 +34,9 @@ func TestEqual(t *testing.T) {
 		{0.0, math.Copysign(0, -1), true}, {nan, nan, false}, {NewList(nan), NewList(nan), false}, {NewList(boxedNaN), NewList(boxedNaN), true}, {same, same, true},
 		{"a", "a", true}, {"a", ByteString("a"), true}, {"\u00e9", ByteString("\xc3\xa9"), false}, {"a", Bytes("a"), false}, {ByteString("a"), Bytes("a"), false}, {ByteString("\xff"), ByteString("\xff"), true},
 		{Bytes("a"), &ByteArray{[]byte("a")}, true}, {&ByteArray{[]byte("a")}, Bytes("b"), false}, {&ByteArray{nil}, &ByteArray{[]byte{}}, true},
+		// As CPython: a bytearray equals what lends the same bytes, bytes do not.
+		{arrayOf("b", Bytes("\x01")), &ByteArray{[]byte("\x01")}, true}, {&ByteArray{nil}, arrayOf("d", Bytes("")), true},
+		{&ByteArray{[]byte("\x02")}, arrayOf("b", Bytes("\x01")), false}, {Bytes("\x01"), arrayOf("b", Bytes("\x01")), false}, {&ByteArray{nil}, decimal("1"), false},
 		{Tuple{int64(1)}, Tuple{1.0}, true}, {Tuple{}, Tuple(nil), true}, {Tuple{int64(1)}, NewList(int64(1)), false}, {NewList(int64(1), "a"), NewList(true, "a"), true}, {NewList(), NewList(nil), false},
 		{mustSet(t, int64(1), int64(2)), mustFrozenSet(t, 2.0, 1.0), true}, {mustSet(t, int64(1)), mustSet(t, int64(2)), false}, {mustSet(t), NewList(), false}, {mustSet(t), mustFrozenSet(t), true},
 		{mustSet(t, decimal("1")), mustSet(t, int64(1)), true}, {mustSet(t, int64(1)), mustSet(t, decimal("1")), true},
@@ -199,3 +202,5 @@ func TestEqualOfTimesWithZoneInfo(t *testing.T) {
 	require.False(t, Equal(reduce("datetime", "datetime", state, same), reduce("datetime", "datetime", state, reduce("app", "tz"))))
 	require.False(t, Equal(reduce("datetime", "datetime", state, zoneInfo("No/Where", 0)), reduce("datetime", "datetime", state, utcZone)))
 }
+
+func arrayOf(code string, data Bytes) *Object { return reduce("array", "array", code, data) }
