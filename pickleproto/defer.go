@@ -46,6 +46,14 @@ func takes(c any, op byte) bool {
 	return false
 }
 
+// ownBatch is the opcode that adds items to c, which takes one.
+func ownBatch(c any) byte {
+	if _, ok := c.(*Set); ok {
+		return wire.OpAddItems
+	}
+	return wire.OpAppends
+}
+
 // postpone leaves the batch from fence to the end of the stack for later, and reports whether
 // it did.
 func (m *machine) postpone(op byte, stack []any, start, fence int) bool {

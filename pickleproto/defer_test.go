@@ -41,6 +41,10 @@ func TestDeferredBatches(t *testing.T) {
 		{"an empty last batch", "](" + batch(1000) + "e(e.", func(t *testing.T, v any) {
 			assert.Equal(t, 1000, v.(*List).Len())
 		}},
+		{"an empty last batch of another kind", "\x8f(" + members(0, 1000) + "\x90(u](" + batch(1000) + "e(\x90\x86.", func(t *testing.T, v any) {
+			assert.Equal(t, 1000, v.(Tuple)[0].(*Set).Len())
+			assert.Equal(t, 1000, v.(Tuple)[1].(*List).Len())
+		}},
 		{"appended to by way of the memo", "]\x94(" + batch(1000) + "e(h\x00K\x07a" + "0" + batch(3) + "e.", func(t *testing.T, v any) {
 			l := v.(*List)
 			require.Equal(t, 1004, l.Len(), "the waiting batch, the 7, and three more")

@@ -296,7 +296,10 @@ func (m *machine) run() (any, int, error) {
 			}
 			if start != fence {
 				if !takes(stack[start-1], op) {
-					return nil, 0, m.fail(i-1, "batches of different kinds for one container")
+					if len(stack) > fence {
+						return nil, 0, m.fail(i-1, "batches of different kinds for one container")
+					}
+					op = ownBatch(stack[start-1]) // CPython does not look at what nothing is added to
 				}
 				m.deferred = m.deferred[:len(m.deferred)-1]
 			}
