@@ -6,7 +6,7 @@ PYTHON ?= $(shell python3 -c 'import os, sys; print(os.path.realpath(getattr(sys
 PYTEST = .venv/bin/python -m pytest -rs pytests
 # The tests wait a good deal, for programs that they start and for deadlines.
 PROCESSES ?= $(shell python3 -c 'import os; print((os.cpu_count() or 1) + 1)')
-TOGETHER = -n $(PROCESSES) --dist loadgroup
+TOGETHER = -n $(PROCESSES)
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME ?= 10s

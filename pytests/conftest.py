@@ -5,7 +5,7 @@ default), "all", or versions such as "2.7,3.13". Tests that take `python` run on
 with each chosen one; those that take `python3` leave out Python 2; those that take
 `every_python3` run with each CPython 3 found, whatever was chosen.
 
-With `-n N --dist loadgroup` (pytest-xdist) N processes share the tests, which mostly wait for the
+With `-n N` (pytest-xdist) N processes share the tests, which mostly wait for the
 programs they start. What each has found out comes together in one summary.
 """
 
@@ -28,7 +28,6 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: measures something, and is best run with nothing beside it")
-    config.addinivalue_line("markers", "xdist_group(name): with --dist loadgroup, one process runs all of a name in turn")
     # A process of several is told: to ask each interpreter takes a while.
     told = getattr(config, "workerinput", {}).get("found")
     config.found = [interpreters.Python(*p) for p in told] if told else interpreters.find()

@@ -20,7 +20,6 @@ def demo(programs):
     return programs.run(DEMO, timeout=150)
 
 
-@pytest.mark.xdist_group("port 12345")
 def test_the_demo_works_twice_in_a_row(programs, port12345):  # noqa: F811
     for _ in range(2):
         done = demo(programs)
@@ -34,7 +33,6 @@ def test_the_demo_works_twice_in_a_row(programs, port12345):  # noqa: F811
         assert re.search(r"^sequenceDiagram\n( +.*\n)+", done.stdout, re.M)
 
 
-@pytest.mark.xdist_group("port 12345")
 def test_the_demo_says_who_has_its_port(programs, port12345):  # noqa: F811
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

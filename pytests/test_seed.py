@@ -1,5 +1,6 @@
 """The seed's conversation: script1.py and script2.py, unchanged, with Go at either end."""
 
+import fcntl
 import hashlib
 import os
 import pickle
@@ -7,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -111,7 +113,15 @@ def test_the_reply_is_script2s_reply_to_the_byte(programs, every_python3, tmp_pa
 
 @pytest.fixture
 def port12345():
-    """Waits until port 12345 can be bound as script2.py binds it."""
+    """Waits until port 12345 can be bound as script2.py binds it; one test at a time has it, whichever
+    process of pytest runs it."""
+    with open(os.path.join(tempfile.gettempdir(), "picklebridge-port-12345"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wait_for_port12345()
+        yield
+
+
+def wait_for_port12345():
     deadline = time.time() + 65  # a closed connection keeps it for a minute
     while True:
         s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -135,7 +145,6 @@ def start_python3(request):
     return threes[-1] if threes else sys.executable
 
 
-@pytest.mark.xdist_group("port 12345")
 def test_port_12345_script1_against_pickle_server(programs, request, port12345):
     server = programs.start([harness.binary("pickle-server")])
     server.wait_for(r"msg=listening addr=127\.0\.0\.1:12345")
@@ -145,7 +154,6 @@ def test_port_12345_script1_against_pickle_server(programs, request, port12345):
     assert server.wait() == 0, server.stderr
 
 
-@pytest.mark.xdist_group("port 12345")
 def test_port_12345_pickle_client_against_script2(programs, request, port12345):
     script2 = programs.start([start_python3(request), SCRIPT2])
     deadline = time.time() + harness.TIMEOUT
