@@ -211,6 +211,7 @@ class CuttingRelay(object):
         self._listener.listen(50)
         self.port = self._listener.getsockname()[1]
         self.longest = self.connections = 0
+        self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -240,6 +241,8 @@ class CuttingRelay(object):
                 if hasattr(socket, "TCP_QUICKACK"):
                     # Python writes twice without TCP_NODELAY, and would wait for this for 40 ms.
                     source.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                with self._lock:  # before they go on: whoever has an answer finds it counted
+                    self.longest = max(self.longest, passed + len(data))
                 if passed < cut < passed + len(data):
                     sink.sendall(data[:cut - passed])
                     time.sleep(0.0005)
@@ -249,7 +252,6 @@ class CuttingRelay(object):
                 passed += len(data)
         except OSError:
             pass
-        self.longest = max(self.longest, passed)
         try:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
