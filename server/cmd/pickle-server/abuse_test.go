@@ -225,16 +225,22 @@ func TestSlowSenders(t *testing.T) {
 		nc := p.dial()
 		wg.Go(func() {
 			begin := time.Now()
-			go func() {
+			over := make(chan struct{})
+			wg.Go(func() {
 				for range 60 {
 					if _, err := nc.Write([]byte("(")); err != nil {
 						return
 					}
-					time.Sleep(time.Second)
+					select {
+					case <-over:
+						return
+					case <-time.After(time.Second):
+					}
 				}
-			}()
+			})
 			_, _ = io.ReadAll(nc) // the exception, then the end
 			took := time.Since(begin)
+			close(over)
 			assert.GreaterOrEqual(t, took, deadline-100*time.Millisecond)
 			assert.LessOrEqual(t, took, deadline+time.Second)
 			nc.Close()
