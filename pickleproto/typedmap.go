@@ -172,6 +172,30 @@ func fastMap[T any](p *typePlan, value func(r *reader) (T, bool)) fastFunc {
 	}
 }
 
+// entries reads what comes into the dict that has begun; entry reads a key and its value.
+func (r *reader) entries(entry func() bool) bool {
+	for full := true; full; {
+		switch r.nextEntries() {
+		case aBatch:
+			n := 0
+			for ; r.peek() != wire.OpSetItems; n++ {
+				if !entry() {
+					return false
+				}
+			}
+			r.pos++
+			full = n >= batchSize
+		case single:
+			if !entry() || !r.take(wire.OpSetItem) {
+				return false
+			}
+		default:
+			full = false
+		}
+	}
+	return true
+}
+
 func (r *reader) mapping(v place, p *typePlan) bool {
 	target := valueAt(p.t, v)
 	if r.none() {
@@ -200,24 +224,8 @@ func (r *reader) mapping(v place, p *typePlan) bool {
 		made.SetMapIndex(k.Elem(), e.Elem())
 		return true
 	}
-	for full := true; full; {
-		switch r.nextEntries() {
-		case aBatch:
-			n := 0
-			for ; r.peek() != wire.OpSetItems; n++ {
-				if !entry() {
-					return false
-				}
-			}
-			r.pos++
-			full = n >= batchSize
-		case single:
-			if !entry() || !r.take(wire.OpSetItem) {
-				return false
-			}
-		default:
-			full = false
-		}
+	if !r.entries(entry) {
+		return false
 	}
 	r.depth--
 	target.Set(made)

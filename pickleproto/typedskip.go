@@ -73,30 +73,8 @@ func (r *reader) skipList() bool {
 }
 
 func (r *reader) skipDict() bool {
-	entry := func() bool {
-		return r.skipScalar() && r.skip()
-	}
-	if !r.beginContainer() {
+	if !r.beginContainer() || !r.entries(func() bool { return r.skipScalar() && r.skip() }) {
 		return false
-	}
-	for full := true; full; {
-		switch r.nextEntries() {
-		case aBatch:
-			n := 0
-			for ; r.peek() != wire.OpSetItems; n++ {
-				if !entry() {
-					return false
-				}
-			}
-			r.pos++
-			full = n >= batchSize
-		case single:
-			if !entry() || !r.take(wire.OpSetItem) {
-				return false
-			}
-		default:
-			full = false
-		}
 	}
 	r.depth--
 	return true
