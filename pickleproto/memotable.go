@@ -52,7 +52,8 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 // seek returns the entry of an identity, or nil and the slot where it belongs with what of the
 // hash that slot shows. It looks first where the address alone says, so that values which lie
 // side by side in memory do so in the table, and in the places around it, which share a cache line;
-// then along a chain that begins at a place scattered by multiplication.
+// then in places scattered by multiplication, each as far from the one before as the hash says. They
+// must not be neighbours: where values of two stretches of memory meet, long runs of slots are full.
 func (t *memoTable) seek(address uintptr, tag uint32) (e *memoEntry, slot uint64, shown uint32) {
 	h := uint64(address) * scatter
 	mask := uint64(len(t.slots) - 1)
@@ -70,7 +71,8 @@ func (t *memoTable) seek(address uintptr, tag uint32) (e *memoEntry, slot uint64
 			}
 		}
 	}
-	for slot = h >> (64 - t.shift); ; slot = (slot + 1) & mask {
+	step := h>>16 | 1 // odd, so it gets to every slot
+	for slot = h >> (64 - t.shift); ; slot = (slot + step) & mask {
 		s := t.slots[slot]
 		if s == 0 {
 			return nil, slot, shown
