@@ -75,24 +75,29 @@ func (e *encoder) saveFloats(v []float64) {
 	e.buf = buf
 }
 
-// saveStrs writes a batch; what is new and short, as nearly all of a list is, without a call.
+// saveStrs writes a batch.
 func (e *encoder) saveStrs(v []string) error {
 	e.memo.room(len(v))
 	for _, s := range v {
-		if len(e.buf) >= e.frameLimit {
-			e.nextFrame()
-		}
-		if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
-			if !validString(s) {
-				return errNotUTF8()
-			}
-			buf := append(append(e.buf, wire.OpShortBinUnicode, byte(len(s))), s...)
-			e.buf = append(buf, wire.OpMemoize)
-			continue
-		}
-		if err := e.saveStr(s); err != nil {
+		if err := e.saveListed(s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// saveListed is save for one of many strs, of which nearly all are new and short, and for all of which
+// the memo has room.
+func (e *encoder) saveListed(s string) error {
+	if len(e.buf) >= e.frameLimit {
+		e.nextFrame()
+	}
+	if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
+		if buf, ok := appendShortStr(e.buf, s); ok {
+			e.buf = buf
+			return nil
+		}
+		return errNotUTF8()
+	}
+	return e.saveStr(s)
 }

@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -71,12 +72,48 @@ func (e *encoder) saveStr(s string) error {
 		e.memoGet(index)
 		return nil
 	}
-	if len(s) < 256 && e.proto >= 4 && validString(s) { // writeStr of what most are
-		buf := append(append(e.buf, wire.OpShortBinUnicode, byte(len(s))), s...)
-		e.buf = append(buf, wire.OpMemoize)
-		return nil
+	if len(s) < 256 && e.proto >= 4 { // writeStr of what most are
+		if buf, ok := appendShortStr(e.buf, s); ok {
+			e.buf = buf
+			return nil
+		}
 	}
 	return e.writeStr(s, index)
+}
+
+// appendShortStr appends SHORT_BINUNICODE, a str of less than 256 bytes, and MEMOIZE. It reports whether
+// the str is text; else it appends nothing. Most strs are short ASCII: these are looked at and copied
+// by the same few words, which overlap.
+func appendShortStr(buf []byte, s string) ([]byte, bool) {
+	text := textBytes(s)
+	n := len(text)
+	if cap(buf)-len(buf) < n+3 {
+		buf = slices.Grow(buf, n+3)
+	}
+	to := buf[len(buf) : len(buf)+n+3]
+	switch {
+	case n >= 8 && n <= 16:
+		x, y := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+		if (x|y)&highBits != 0 && !validString(s) {
+			return buf, false
+		}
+		binary.LittleEndian.PutUint64(to[2:], x)
+		binary.LittleEndian.PutUint64(to[n-6:], y)
+	case n >= 4 && n < 8:
+		x, y := binary.LittleEndian.Uint32(text), binary.LittleEndian.Uint32(text[n-4:])
+		if (x|y)&(highBits&math.MaxUint32) != 0 && !validString(s) {
+			return buf, false
+		}
+		binary.LittleEndian.PutUint32(to[2:], x)
+		binary.LittleEndian.PutUint32(to[n-2:], y)
+	default:
+		if !validString(s) {
+			return buf, false
+		}
+		copy(to[2:], text)
+	}
+	to[0], to[1], to[n+2] = wire.OpShortBinUnicode, byte(n), wire.OpMemoize
+	return buf[:len(buf)+n+3], true
 }
 
 func errNotUTF8() error {
