@@ -36,6 +36,7 @@ type machine struct {
 	floatRun     []float64 // scratch of loadFloats
 	hadOutermost bool      // see loadRun
 	expect       int       // see expectEntries
+	touched      uint32    // see enterPacked
 
 	memo      []any       // by index; unsetMemo where none was put
 	sparse    map[int]any // entries far beyond the end of memo

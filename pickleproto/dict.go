@@ -11,7 +11,7 @@ import (
 // empty. Reading is safe for any number of goroutines while none writes.
 type Dict struct {
 	t      *keyTable // nil while empty; may be shared with other dicts of the same keys
-	values []any     // beside t.keys
+	values []any     // beside t.keys; nil while the entries are packed
 }
 
 // keyTable is what dicts and sets have in common: the keys in their order and an index into
@@ -27,8 +27,9 @@ type keyTable struct {
 // keyIndex finds the place of a key by open addressing, never full: each slot is 0, or the place + 1
 // with bits of the hash above it.
 type keyIndex struct {
-	slots []uint32
-	shift uint8 // log2(len(slots))
+	slots  []uint32
+	shift  uint8          // log2(len(slots))
+	packed *packedEntries // instead of the table's keys and the dict's values
 }
 
 // smallTable is how many keys are searched one by one.
@@ -39,7 +40,7 @@ var deleted any = &struct{ _ byte }{}
 
 // find returns the place of key k, or -1.
 func (t *keyTable) find(k any, h *hasher) (int, error) {
-	if t == nil || len(t.keys) == 0 {
+	if t == nil || len(t.keys) == 0 && t.index == nil {
 		if _, _, err := h.hashCost(k); err != nil {
 			return -1, err
 		}
@@ -108,6 +109,9 @@ func (t *keyTable) findSmallInt(n int64) int {
 // probe looks for k with hash x in the index. It returns k's place, or -1 and the index slot
 // where it belongs.
 func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, err error) {
+	if t.index.packed != nil {
+		return t.probePacked(k, x, h)
+	}
 	slots, shift := t.index.slots, t.index.shift
 	mask := uint64(len(slots) - 1)
 	tag := uint32(x) << shift
@@ -193,9 +197,12 @@ func (t *keyTable) reindex(n int, h *hasher) error {
 }
 
 func (t *keyTable) makeIndex(n int) {
-	shift := uint8(bits.Len(uint(n + n/2)))
-	t.index = &keyIndex{make([]uint32, 1<<shift), shift}
+	size := indexSize(n)
+	t.index = &keyIndex{slots: make([]uint32, size), shift: uint8(bits.TrailingZeros(uint(size)))}
 }
+
+// indexSize is how many slots an index for n keys has.
+func indexSize(n int) int { return 1 << bits.Len(uint(n+n/2)) }
 
 // place enters key i, known to be new, into the index.
 func (t *keyTable) place(i int, x uint64) {
@@ -218,7 +225,7 @@ func (x *keyIndex) size() int {
 func (t *keyTable) clone() *keyTable {
 	c := &keyTable{keys: slices.Clone(t.keys), dead: t.dead}
 	if t.index != nil {
-		c.index = &keyIndex{slices.Clone(t.index.slots), t.index.shift}
+		c.index = &keyIndex{slots: slices.Clone(t.index.slots), shift: t.index.shift}
 	}
 	return c
 }
@@ -227,7 +234,7 @@ func (t *keyTable) len() int {
 	if t == nil {
 		return 0
 	}
-	return len(t.keys) - int(t.dead)
+	return t.places() - int(t.dead)
 }
 
 // remove deletes key k; it returns its former place, or -1.
@@ -254,7 +261,7 @@ func (d *Dict) Get(key any) (value any, ok bool) {
 	if i < 0 || err != nil {
 		return nil, false
 	}
-	return d.values[i], true
+	return d.value(i), true
 }
 
 // Set sets the value of key. A key that is there keeps its place and its first form. The error,
@@ -301,6 +308,8 @@ func (d *Dict) own() {
 		d.t = new(keyTable)
 	} else if d.t.shared {
 		d.t = d.t.clone()
+	} else {
+		d.unpack()
 	}
 }
 
@@ -344,6 +353,14 @@ func (d *Dict) compact(h *hasher) {
 func (d *Dict) All() iter.Seq2[any, any] {
 	return func(yield func(any, any) bool) {
 		if d.t == nil {
+			return
+		}
+		if p := d.t.packedOf(); p != nil {
+			for i := range p.keys {
+				if !yield(p.key(i), p.value(i)) {
+					return
+				}
+			}
 			return
 		}
 		for i, k := range d.t.keys {
@@ -409,7 +426,7 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 		t.keys, d.values = a.anys(size)[:0], a.anys(size)[:0]
 		d.t = t
 		if size > smallTable {
-			a.charge(4 << bits.Len(uint(size+size/2)))
+			a.charge(4 * indexSize(size))
 			t.makeIndex(size)
 		}
 		if err := d.setAll(pairs, h); err != nil {
@@ -423,13 +440,16 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 	if d.t.shared {
 		a.charge(16*len(d.t.keys) + 4*d.t.index.size() + 64)
 		d.own()
+	} else if p := d.t.packedOf(); p != nil {
+		a.charge(32 * len(p.keys))
+		d.unpack()
 	}
 	if n <= fewPairs {
 		a.charge(n * 64)
 	} else if most := len(d.t.keys) + n; most > cap(d.t.keys) || most > d.t.index.size()/4*3 {
 		size := max(most, 4*len(d.t.keys), expect)
 		keys, values := a.anys(size), a.anys(size)
-		a.charge(4 << bits.Len(uint(size+size/2)))
+		a.charge(4 * indexSize(size))
 		d.t.keys, d.values = keys[:copy(keys, d.t.keys)], values[:copy(values, d.values)]
 		if err := d.t.reindex(size, h); err != nil {
 			return err
@@ -455,7 +475,7 @@ func (d *Dict) fit(h *hasher, a *arena) error {
 	if d.t.index.size() <= 8*n {
 		return nil
 	}
-	a.charge(4 << bits.Len(uint(n+n/2)))
+	a.charge(4 * indexSize(n))
 	return d.t.reindex(n, h)
 }
 

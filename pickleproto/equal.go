@@ -303,7 +303,7 @@ func (c *comparer) dicts(idX, idY any, x, y *Dict) bool {
 	var odd keyFinder
 	for k, v := range x.All() {
 		i := c.find(y.t, k, &odd)
-		if i < 0 || !c.spend(1) || !c.item(v, y.values[i]) {
+		if i < 0 || !c.spend(1) || !c.item(v, y.value(i)) {
 			return false
 		}
 	}
@@ -363,8 +363,8 @@ func (c *comparer) find(t *keyTable, k any, odd *keyFinder) int {
 	}
 	if *groups == nil {
 		*groups = map[string][]int{}
-		for i, key := range t.keys {
-			if !same(key, deleted) && (groups == &odd.all || hasInstance(key)) {
+		for i := range t.places() {
+			if key := t.at(i); !same(key, deleted) && (groups == &odd.all || hasInstance(key)) {
 				c.spend(4)
 				text := c.keyText(key)
 				(*groups)[text] = append((*groups)[text], i)
@@ -372,7 +372,7 @@ func (c *comparer) find(t *keyTable, k any, odd *keyFinder) int {
 		}
 	}
 	for _, i := range (*groups)[c.keyText(k)] {
-		if c.item(t.keys[i], k) {
+		if c.item(t.at(i), k) {
 			return i
 		}
 	}

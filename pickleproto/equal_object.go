@@ -148,7 +148,7 @@ func (c *comparer) counters(x, y *Object, a, b *Dict) bool {
 		for k, v := range p[0].All() {
 			w := any(int64(0))
 			if i := c.find(p[1].t, k, &odd); i >= 0 {
-				w = p[1].values[i]
+				w = p[1].value(i)
 			}
 			if !c.equal(v, w) {
 				return false

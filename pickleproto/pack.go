@@ -26,11 +26,8 @@ type cursor struct {
 // between handles what stands between items: the end of a batch, of the list, or of a frame. It
 // reports whether another item follows, or else whether the list ended well.
 func (c *cursor) between() (more, ended bool) {
-	if c.p >= len(c.data) {
-		if c.frameEnd == 0 || c.p >= len(c.whole) {
-			return false, false
-		}
-		c.data, c.frameEnd = c.whole, 0
+	if !c.leaveFrame() {
+		return false, false
 	}
 	switch c.data[c.p] {
 	case wire.OpAppends:
@@ -42,19 +39,50 @@ func (c *cursor) between() (more, ended bool) {
 		}
 		return false, true
 	case wire.OpFrame:
-		if len(c.data)-c.p < 9 || c.frameEnd > c.p {
-			return false, false
-		}
-		n := binary.LittleEndian.Uint64(c.data[c.p+1:])
-		if n > uint64(len(c.whole)-c.p-9) {
-			return false, false
-		}
-		c.p += 9
-		c.frameEnd = c.p + int(n)
-		c.data = c.whole[:c.frameEnd]
-		return true, false
+		return c.enterFrame(), false
 	}
 	return false, false
+}
+
+// leaveFrame goes beyond the current frame if that is at its end. It reports whether anything follows.
+func (c *cursor) leaveFrame() bool {
+	if c.p < len(c.data) {
+		return true
+	}
+	if c.frameEnd == 0 || c.p >= len(c.whole) {
+		return false
+	}
+	c.data, c.frameEnd = c.whole, 0
+	return true
+}
+
+// enterFrame reads the FRAME that is next.
+func (c *cursor) enterFrame() bool {
+	if len(c.data)-c.p < 9 || c.frameEnd > c.p {
+		return false
+	}
+	n := binary.LittleEndian.Uint64(c.data[c.p+1:])
+	if n > uint64(len(c.whole)-c.p-9) {
+		return false
+	}
+	c.p += 9
+	c.frameEnd = c.p + int(n)
+	c.data = c.whole[:c.frameEnd]
+	return true
+}
+
+// frames goes from the end of a frame into the next one. It reports whether there is something else
+// then than the end of the message.
+func (c *cursor) frames() bool {
+	for c.leaveFrame() {
+		if c.data[c.p] != wire.OpFrame {
+			return true
+		}
+		if !c.enterFrame() {
+			return false
+		}
+	}
+	return false
 }
 
 // loadRun tries the items at data[i:], which follow a MARK above the empty list l, as a run.

@@ -292,6 +292,16 @@ func (m *machine) run() (any, int, error) {
 				}
 				if op == wire.OpSetItems {
 					m.expect = m.expectEntries(len(stack)-fence, i, start == 1)
+					if d, ok := stack[start-1].(*Dict); ok && d.t == nil && start == fence {
+						if next, rest := m.loadEntries(d, stack[fence:], data, i); next != 0 {
+							i, data, m.expect = next, rest, 0
+							top = start - 1
+							fence = below
+							m.marks = m.marks[:len(m.marks)-1]
+							stack = stack[:start]
+							continue
+						}
+					}
 				}
 			}
 			if start != fence {

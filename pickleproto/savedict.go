@@ -28,7 +28,12 @@ func (e *encoder) saveDict(d *Dict) error {
 		return err
 	}
 	keys, values := d.t.keys, d.values
-	if d.t.dead > 0 {
+	if len(keys) == 0 && e.bin && !e.hooked {
+		err := e.batchDictPacked(d.t.index.packed)
+		e.depth--
+		return err
+	}
+	if d.t.dead > 0 || len(keys) == 0 {
 		keys, values = d.alive()
 	}
 	var err error
@@ -203,4 +208,37 @@ func (e *encoder) batchDict(items []any) error {
 		items = items[n:]
 	}
 	return nil
+}
+
+// batchDictPacked is batchDictExact for a packed dict, which has many entries.
+func (e *encoder) batchDictPacked(p *packedEntries) error {
+	long := e.beginItems(len(p.keys))
+	for i := 0; ; i += batchSize {
+		end := min(len(p.keys), i+batchSize)
+		e.memo.room(end - i)
+		e.buf = append(e.buf, wire.OpMark)
+		for j := i; j < end; j++ {
+			if err := e.saveListed(p.keys[j]); err != nil {
+				return err
+			}
+			if len(e.buf) >= e.frameLimit {
+				e.nextFrame()
+			}
+			if p.ints != nil {
+				e.saveInt(p.ints[j])
+			} else {
+				e.saveFloat(p.floats[j])
+			}
+		}
+		e.buf = append(e.buf, wire.OpSetItems)
+		if long {
+			e.itemsDone(end - i)
+		}
+		if end-i < batchSize {
+			if long {
+				e.endItems()
+			}
+			return nil
+		}
+	}
 }
