@@ -302,7 +302,10 @@ func stringRun(r *reader, to []string) (n int) {
 	for n < len(to) && len(data)-pos >= 3 && data[pos] == wire.OpShortBinUnicode {
 		begin := pos + 2
 		next := begin + int(data[pos+1])
-		if next >= len(data) || data[next] != wire.OpMemoize || !ascii(data, begin, next) {
+		if next >= len(data) || data[next] != wire.OpMemoize {
+			break
+		}
+		if (next-begin < 8 || next-begin > 16 || !asciiTwoWords(data[begin:next])) && !ascii(data, begin, next) {
 			break
 		}
 		if begin >= textFrom && next <= textFrom+len(text) {

@@ -12,6 +12,11 @@ import (
 // highBits are the bits that no byte of an ASCII text has.
 const highBits = 0x8080808080808080
 
+// asciiTwoWords is ascii for 8 to 16 bytes, which most keys and words have. It is inlined.
+func asciiTwoWords(s []byte) bool {
+	return (binary.LittleEndian.Uint64(s)|binary.LittleEndian.Uint64(s[len(s)-8:]))&highBits == 0
+}
+
 // ascii reports whether data[from:to] is ASCII. It may look at bytes behind to.
 func ascii(data []byte, from, to int) bool {
 	n := to - from
