@@ -114,7 +114,7 @@ func (m *machine) readEntries(p *packedEntries, c *cursor) bool {
 			}
 			continue
 		}
-		if to-from >= longText || !validStr(c.data, from, to) {
+		if (to-from < 8 || to-from > 16 || !asciiTwoWords(c.data[from:to])) && (to-from >= longText || !validStr(c.data, from, to)) {
 			return false
 		}
 		if len(p.keys) == p.room() {

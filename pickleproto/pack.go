@@ -179,7 +179,7 @@ func (m *machine) loadStrs(l *List, c *cursor) bool {
 			c.between()
 			continue
 		}
-		if !validStr(c.data, from, to) {
+		if (to-from < 8 || to-from > 16 || !asciiTwoWords(c.data[from:to])) && !validStr(c.data, from, to) {
 			panic(bail{m.fail(c.p, "invalid UTF-8 in a str")})
 		}
 		switch {
