@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unsafe"
 )
@@ -40,8 +41,8 @@ type arena struct {
 
 	slab uintptr // bytes of a slab that has grown up
 
-	text     string // a copy of data[textBase:], which strings are cut from
-	textBase int
+	text     []byte // what strs are copied into, one behind the other
+	textUsed int
 
 	left   int64 // bytes that may still be allocated
 	max    int64
@@ -254,27 +255,43 @@ func (a *arena) op() []Op {
 	return a.opsSlab[i : i+1 : i+1]
 }
 
-// textBlock is how much of a message is copied at a time for its strings. A kept string keeps
-// its block.
-const textBlock = 32 << 10
+const (
+	// textBlock is how large the blocks get that strings share. A kept string keeps its block.
+	textBlock = 32 << 10
+	// longCopy is the length from which on a string is copied alone.
+	longCopy = 2 << 10
+)
 
-// cut returns data[i:j] as a string of its own or out of a copied block.
-func (a *arena) cut(data []byte, i, j int) string {
-	if i >= a.textBase && j <= a.textBase+len(a.text) {
-		return a.text[i-a.textBase : j-a.textBase]
+// copied returns a string that is a copy of data[i:j].
+func (a *arena) copied(data []byte, i, j int) string {
+	n := j - i
+	to := a.textUsed + n
+	if to > len(a.text) {
+		if n >= longCopy {
+			a.charge(n)
+			return string(data[i:j])
+		}
+		a.newBlock(len(data) - i)
+		to = n
 	}
-	return a.newBlock(data, i, j)
+	s := a.text[a.textUsed:to]
+	a.textUsed = to
+	if n >= 8 && n <= 16 { // as most strings are: by two words that may overlap
+		x, y := binary.LittleEndian.Uint64(data[i:]), binary.LittleEndian.Uint64(data[j-8:])
+		binary.LittleEndian.PutUint64(s, x)
+		binary.LittleEndian.PutUint64(s[n-8:], y)
+	} else {
+		copy(s, data[i:j])
+	}
+	return stringOf(s)
 }
 
-func (a *arena) newBlock(data []byte, i, j int) string {
-	if j-i > textBlock/2 {
-		a.charge(j - i)
-		return string(data[i:j])
-	}
-	end := min(len(data), i+textBlock)
-	a.charge(end - i)
-	a.text, a.textBase = string(data[i:end]), i
-	return a.text[:j-i]
+// newBlock makes a block for the strings of the rest of a message, or for some of them: how much of it
+// is text is not known.
+func (a *arena) newBlock(rest int) {
+	size := min(rest, max(longCopy, 2*len(a.text)), textBlock)
+	a.charge(size)
+	a.text, a.textUsed = make([]byte, size), 0
 }
 
 // starter is the first slab of each kind in one allocation, for messages that need little more.
@@ -292,15 +309,14 @@ type shortStarter struct {
 	text [64]byte
 }
 
-// begin prepares the arena for a message, of which it keeps a copy at once, if it may and the
-// message is short.
+// begin prepares the arena for a message. A short one has room for its text at once if that is copied.
 func (a *arena) begin(data []byte, copies bool) {
 	var s *starter
 	a.slab = slabFor(len(data))
 	if copies && len(data) <= len(shortStarter{}.text) {
 		short := new(shortStarter)
 		s = &short.starter
-		a.text, a.textBase = stringOf(short.text[:copy(short.text[:], data)]), 0
+		a.text = short.text[:len(data)]
 	} else {
 		s = new(starter)
 	}
@@ -319,7 +335,7 @@ func (a *arena) forget() {
 		a.objects, a.opsSlab, a.sets, a.frozen = nil, nil, nil, nil
 		a.nObjects, a.nOps, a.nFrozen = 0, 0, 0
 	}
-	a.text, a.textBase, a.budget, a.taken = "", 0, nil, 0
+	a.text, a.textUsed, a.budget, a.taken = nil, 0, nil, 0
 	if a.shapes.used {
 		a.shapes = shapeCache{}
 	}

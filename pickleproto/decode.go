@@ -32,11 +32,12 @@ type machine struct {
 	marks    []int // the fences below the current one
 	deferred []deferral
 
-	intRun       []int64   // scratch of loadInts
-	floatRun     []float64 // scratch of loadFloats
-	hadOutermost bool      // see loadRun
-	expect       int       // see expectEntries
-	touched      uint32    // see enterPacked
+	intRun       []int64    // scratch of loadInts
+	floatRun     []float64  // scratch of loadFloats
+	hadOutermost bool       // see loadRun
+	expect       int        // see expectEntries
+	touched      uint32     // see enterPacked
+	keys         copiedText // of the packed dict that is being read
 
 	memo      []any       // by index; unsetMemo where none was put
 	sparse    map[int]any // entries far beyond the end of memo
@@ -143,6 +144,7 @@ func (m *machine) forget() {
 	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
 	m.sharing, m.part, m.from = false, false, 0
 	m.hadOutermost, m.expect = false, 0
+	m.keys = copiedText{}
 	m.bufferNext, m.moreChars, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0, 0
 	m.chars = [4]uint64{}
 	m.names.forget()

@@ -12,6 +12,13 @@ import (
 // and another one follows, the dict becomes a packed one, and the batches that follow are read right
 // into it, past stack and boxes. A batch that holds anything else is left to run, from its MARK.
 
+// copiedText is a copy of part of the message, from an offset on. Where keys lie close together it takes
+// less to copy everything, and to cut them from that, than to copy them one by one.
+type copiedText struct {
+	text string
+	from int
+}
+
 // loadEntries fills the empty dict d with items, a full batch whose SETITEMS ends at data[i], and
 // with the batches that follow. It returns where to go on, or 0 if it did nothing.
 func (m *machine) loadEntries(d *Dict, items []any, data []byte, i int) (next int, rest []byte) {
@@ -34,6 +41,7 @@ func (m *machine) loadEntries(d *Dict, items []any, data []byte, i int) (next in
 	first := len(p.keys)
 	for c.p < len(c.data) && c.data[c.p] == wire.OpMark && m.loadBatch(t, &c) {
 	}
+	m.keys = copiedText{}
 	m.memoizeStrs(p.keys[first:])
 	if p.room() > 2*len(p.keys) {
 		m.fitPacked(t)
@@ -124,10 +132,18 @@ func (m *machine) readEntries(p *packedEntries, c *cursor) bool {
 		}
 		m.opAt = c.p
 		var key string
-		if n := to - from; n <= 2 && (n < 2 || c.data[from]&0xfe == 0xc2) {
+		switch n := to - from; {
+		case from >= m.keys.from && to <= m.keys.from+len(m.keys.text) && n > 2:
+			key = m.keys.text[from-m.keys.from : to-m.keys.from]
+		case n <= 2 && (n < 2 || c.data[from]&0xfe == 0xc2):
 			key, _ = m.str(c.data, from, n).(string)
-		} else {
+		case m.c.lend || m.c.copyStrings:
 			key = m.bytesAt(c.data, from, n)
+		default:
+			end := min(len(c.data), from+textBlock)
+			m.charge(end - from)
+			m.keys.text, m.keys.from = string(c.data[from:end]), from
+			key = m.keys.text[:n]
 		}
 		if c.p = next; next >= len(c.data) || c.data[next] == wire.OpFrame {
 			if !c.frames() {

@@ -225,5 +225,5 @@ func (m *machine) bytesAt(data []byte, i, n int) string {
 		m.charge(n)
 		return string(data[i : i+n])
 	}
-	return m.cut(data, i, i+n)
+	return m.copied(data, i, i+n)
 }

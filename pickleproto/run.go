@@ -49,6 +49,12 @@ func (m *machine) run() (any, int, error) {
 			m.opAt = i
 			stack = m.grow(stack)
 		}
+		if isScalar[op] {
+			if s, next := m.scalars(stack, data, i); next > i {
+				stack, i = s, next
+				continue
+			}
+		}
 		i++
 		switch op {
 		case wire.OpBinInt1:
@@ -190,12 +196,28 @@ func (m *machine) run() (any, int, error) {
 					}
 				}
 			}
+			items, next := m.scalars(stack, data, i)
+			if at := len(stack); len(items) > at && next < len(data) && data[next] == wire.OpTuple {
+				m.opAt = next
+				v := m.tupleOf(items[at:])
+				top = at
+				m.heights[at] = 1
+				i = next + 1
+				m.tupleEnd = i
+				stack = append(stack, v)
+				if i < len(data) && data[i] == wire.OpMemoize {
+					i++
+					m.memoize(v)
+				}
+				continue
+			}
 			if len(m.marks) == cap(m.marks) {
 				m.opAt = i - 1
 				m.growMarks()
 			}
 			m.marks = append(m.marks, fence)
 			fence = len(stack)
+			stack, i = items, next
 		case wire.OpEmptyTuple:
 			stack = append(stack, anyEmptyTuple)
 		case wire.OpEmptyList:
@@ -219,9 +241,16 @@ func (m *machine) run() (any, int, error) {
 				m.memoize(c)
 			}
 			if i < len(data) && data[i] == wire.OpMark && len(m.marks) < cap(m.marks) {
-				i++
+				items, next := m.scalars(stack, data, i+1)
+				if next < len(data) && data[next] == wire.OpSetItems {
+					if m.opAt = next; m.fillShape(c, items[len(stack):]) {
+						i = next + 1
+						continue
+					}
+				}
 				m.marks = append(m.marks, fence)
 				fence = len(stack)
+				stack, i = items, next
 			}
 		case wire.OpEmptySet:
 			m.opAt = i - 1
@@ -335,8 +364,6 @@ func (m *machine) run() (any, int, error) {
 			if n := len(stack) - fence; n == 0 {
 				stack = append(stack, anyEmptyTuple)
 			} else {
-				t := m.anys(n)
-				copy(t, stack[fence:])
 				h := int32(1)
 				if top >= fence {
 					h += m.over(fence, top)
@@ -345,7 +372,7 @@ func (m *machine) run() (any, int, error) {
 				top = fence
 				m.heights[fence] = h
 				m.tupleEnd = i
-				v := m.tuple(t)
+				v := m.tupleOf(stack[fence:])
 				stack = append(stack[:fence], v)
 				if i < len(data) && data[i] == wire.OpMemoize {
 					i++
