@@ -43,6 +43,7 @@ type arena struct {
 
 	text     []byte // what strs are copied into, one behind the other
 	textUsed int
+	textAll  bool // text is a copy of the message, which is short
 
 	left   int64 // bytes that may still be allocated
 	max    int64
@@ -264,6 +265,9 @@ const (
 
 // copied returns a string that is a copy of data[i:j].
 func (a *arena) copied(data []byte, i, j int) string {
+	if a.textAll {
+		return stringOf(a.text[i:j])
+	}
 	n := j - i
 	to := a.textUsed + n
 	if to > len(a.text) {
@@ -275,8 +279,8 @@ func (a *arena) copied(data []byte, i, j int) string {
 		to = n
 	}
 	s := a.text[a.textUsed:to]
-	a.textUsed = to
-	if n >= 8 && n <= 16 { // as most strings are: by two words that may overlap
+	a.textUsed = (to + 7) &^ 7 // the pickler's memo likes one of 8 bytes
+	if n >= 8 && n <= 16 {     // as most strings are: by two words that may overlap
 		x, y := binary.LittleEndian.Uint64(data[i:]), binary.LittleEndian.Uint64(data[j-8:])
 		binary.LittleEndian.PutUint64(s, x)
 		binary.LittleEndian.PutUint64(s[n-8:], y)
@@ -289,7 +293,7 @@ func (a *arena) copied(data []byte, i, j int) string {
 // newBlock makes a block for the strings of the rest of a message, or for some of them: how much of it
 // is text is not known.
 func (a *arena) newBlock(rest int) {
-	size := min(rest, max(longCopy, 2*len(a.text)), textBlock)
+	size := min(max(rest, 64), max(longCopy, 2*len(a.text)), textBlock)
 	a.charge(size)
 	a.text, a.textUsed = make([]byte, size), 0
 }
@@ -309,14 +313,15 @@ type shortStarter struct {
 	text [64]byte
 }
 
-// begin prepares the arena for a message. A short one has room for its text at once if that is copied.
+// begin prepares the arena for a message, of which it keeps a copy at once, if it may and the
+// message is short.
 func (a *arena) begin(data []byte, copies bool) {
 	var s *starter
 	a.slab = slabFor(len(data))
 	if copies && len(data) <= len(shortStarter{}.text) {
 		short := new(shortStarter)
 		s = &short.starter
-		a.text = short.text[:len(data)]
+		a.text, a.textAll = short.text[:copy(short.text[:], data)], true
 	} else {
 		s = new(starter)
 	}
@@ -335,7 +340,7 @@ func (a *arena) forget() {
 		a.objects, a.opsSlab, a.sets, a.frozen = nil, nil, nil, nil
 		a.nObjects, a.nOps, a.nFrozen = 0, 0, 0
 	}
-	a.text, a.textUsed, a.budget, a.taken = nil, 0, nil, 0
+	a.text, a.textUsed, a.textAll, a.budget, a.taken = nil, 0, false, nil, 0
 	if a.shapes.used {
 		a.shapes = shapeCache{}
 	}
