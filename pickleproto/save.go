@@ -1,6 +1,10 @@
 package pickleproto
 
 import (
+	"encoding/binary"
+	"math"
+	"slices"
+
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
 
@@ -84,18 +88,100 @@ func (e *encoder) batchListExact(items []any) error {
 
 // saveItems writes values one after another.
 func (e *encoder) saveItems(items []any) error {
+	if e.proto >= 4 && !e.hooked {
+		return e.saveScalars(items)
+	}
 	for _, v := range items {
-		if typeWord(v) == typInt64 && e.bin && !e.hooked {
-			if len(e.buf) >= e.frameLimit {
-				e.nextFrame()
-			}
-			e.saveInt(v.(int64))
-			continue
-		}
 		if err := e.save(v); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// saveScalars is saveItems at protocol 4 and without a hook: what most items are is written here, into room
+// that was made for it, and the rest by save.
+func (e *encoder) saveScalars(items []any) error {
+	const most = 16 // bytes of what is written here
+	buf := e.buf
+	for _, v := range items {
+		if len(buf) >= e.frameLimit {
+			e.buf = buf
+			e.nextFrame()
+			buf = e.buf
+		}
+		n := len(buf)
+		if cap(buf)-n < most {
+			buf = slices.Grow(buf, most)
+		}
+		to := buf[n : n+most]
+		switch typeWord(v) {
+		case typInt64:
+			x := v.(int64)
+			switch {
+			case uint64(x) <= 0xff:
+				to[0], to[1] = wire.OpBinInt1, byte(x)
+				n += 2
+			case uint64(x) <= 0xffff:
+				to[0], to[1], to[2] = wire.OpBinInt2, byte(x), byte(x>>8)
+				n += 3
+			case x == int64(int32(x)):
+				to[0] = wire.OpBinInt
+				binary.LittleEndian.PutUint32(to[1:], uint32(x))
+				n += 5
+			default:
+				e.buf = buf
+				e.saveLong1(x)
+				buf = e.buf
+				continue
+			}
+		case typFloat64:
+			to[0] = wire.OpBinFloat
+			binary.BigEndian.PutUint64(to[1:], math.Float64bits(v.(float64)))
+			n += 9
+		case nil:
+			to[0] = wire.OpNone
+			n++
+		case typString:
+			s := v.(string)
+			if len(s) <= 2 || len(s) > 255 {
+				e.buf = buf
+				if err := e.saveStr(s); err != nil {
+					return err
+				}
+				buf = e.buf
+				continue
+			}
+			index, found := e.memo.findOrAdd(stringAddress(s), memoTag(len(s), kindString))
+			if found {
+				e.buf = buf
+				e.memoGet(index)
+				buf = e.buf
+				continue
+			}
+			var ok bool
+			if buf, ok = appendShortStr(buf, s); !ok {
+				return errNotUTF8()
+			}
+			continue
+		case typTuple:
+			e.buf = buf
+			if err := e.saveTuple(v.(Tuple)); err != nil {
+				return err
+			}
+			buf = e.buf
+			continue
+		default:
+			e.buf = buf
+			if err := e.save(v); err != nil {
+				return err
+			}
+			buf = e.buf
+			continue
+		}
+		buf = buf[:n]
+	}
+	e.buf = buf
 	return nil
 }
 
