@@ -115,8 +115,13 @@ func (m *machine) finish(err error) {
 	if m.taken > 0 {
 		m.budget.Release(m.taken)
 	}
-	// No opcode pushes more than one item: that bounds what was ever written to the stack.
-	m.stack = emptied(m.stack, len(m.whole)+1)
+	// No opcode pushes more than one item: that bounds what was ever written to the stack. What a short
+	// message left there is small, and the next one writes over it.
+	if len(m.whole) > len(shortStarter{}.text) || m.c.bringsValues() {
+		m.stack = emptied(m.stack, len(m.whole)+1)
+	} else {
+		m.stack = m.stack[:0]
+	}
 	m.memo = emptied(m.memo, len(m.memo))
 	if m.stack == nil {
 		m.heights = nil

@@ -425,6 +425,10 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 		t, size := a.keyTable(), max(n, expect)
 		t.keys, d.values = a.anys(size)[:0], a.anys(size)[:0]
 		d.t = t
+		if size <= smallTable && d.fillFew(pairs) {
+			a.shapes.add(t)
+			return nil
+		}
 		if size > smallTable {
 			a.charge(4 * indexSize(size))
 			t.makeIndex(size)
@@ -460,6 +464,32 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 		err = d.fit(h, a)
 	}
 	return err
+}
+
+// fillFew sets keys and values in an empty dict that has a table of its own if they are few, and the
+// keys strs all of which are different; otherwise it does nothing.
+func (d *Dict) fillFew(pairs []any) bool {
+	n := len(pairs) / 2
+	keys, values := d.t.keys[:n], d.values[:n]
+	for i := range n {
+		k, ok := pairs[2*i].(string)
+		if !ok || len(k) >= longText {
+			clear(keys[:i])
+			return false
+		}
+		for _, x := range keys[:i] {
+			if x.(string) == k {
+				clear(keys[:i])
+				return false
+			}
+		}
+		keys[i] = pairs[2*i]
+	}
+	for i := range values {
+		values[i] = pairs[2*i+1]
+	}
+	d.t.keys, d.values = keys, values
+	return true
 }
 
 // fit gives back the room of a dict that was expected to become much larger.

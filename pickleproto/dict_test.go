@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -271,4 +272,48 @@ func TestUpdate(t *testing.T) {
 		}
 	}), &limit)
 	assert.Equal(t, "work", limit.Limit)
+}
+
+// Dicts of a few strs are filled at once, unless a key comes again.
+func TestFewKeys(t *testing.T) {
+	for _, c := range []struct{ pickle, want string }{
+		{"}(\x8c\x01aK\x01\x8c\x01bK\x02u.", "{'a': 1, 'b': 2}"},
+		{"}(\x8c\x01aK\x01\x8c\x01bK\x02\x8c\x01aK\x03u.", "{'a': 3, 'b': 2}"},
+		{"}(\x8c\x01aK\x01\x8c\x01bK\x02U\x01aK\x03u.", "{'a': 3, 'b': 2}"},
+		{"}(\x8c\x01aK\x01K\x05K\x02u.", "{'a': 1, 5: 2}"},
+		{"}(K\x05K\x02\x8c\x01aK\x01u.", "{5: 2, 'a': 1}"},
+		{"}(\x8c\x01aK\x01N}u.", "{'a': 1, None: {}}"},
+		{"}(\x8c\x00K\x01\x8c\x01aK\x02u(\x8c\x00K\x03\x8c\x01cK\x04u.", "{'': 3, 'a': 2, 'c': 4}"},
+	} {
+		var v any
+		require.NoError(t, Unmarshal([]byte(c.pickle), &v), "%q", c.pickle)
+		assert.Equal(t, c.want, Repr(v))
+	}
+	var v any
+	var syntax *SyntaxError
+	require.ErrorAs(t, Unmarshal([]byte("}(\x8c\x01aK\x01]K\x02u."), &v), &syntax)
+	assert.Contains(t, syntax.Error(), "unhashable type: 'list'")
+}
+
+// What a short message leaves in a pooled machine is its own small values, not what it was lent.
+func TestShortMessagesKeepNothing(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one pool for all
+	freed := make(chan struct{})
+	func() {
+		large := new([1 << 20]byte)
+		runtime.AddCleanup(large, func(struct{}) { close(freed) }, struct{}{})
+		var v any
+		require.NoError(t, Unmarshal([]byte("\x80\x05\x97\x97\x86."), &v, WithBuffers(large[:10], large[:])))
+	}()
+	for range 10 {
+		runtime.GC()
+		var v any
+		require.NoError(t, Unmarshal([]byte("N."), &v)) // the pool must not let go of the machine
+		select {
+		case <-freed:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Error("a buffer that was lent is still referred to")
 }

@@ -102,3 +102,48 @@ func TestMemoOfPackedStrs(t *testing.T) {
 	require.ErrorAs(t, Unmarshal([]byte(pickle[:len(pickle)-4]+"h\x2a\x87."), &v), &missing)
 	assert.Contains(t, missing.Error(), "Memo value not found at index 42")
 }
+
+// Short lists of ints are read ahead, up to any end of them.
+func TestShortLists(t *testing.T) {
+	opcodes := []struct {
+		text  string
+		value any
+	}{
+		{"K\x07", int64(7)},
+		{"K\xff", int64(255)},
+		{"M\x01\x02", int64(513)},
+		{"J\xff\xff\xff\xff", int64(-1)},
+		{"J\x00\x00\x00\x01", int64(1 << 24)},
+		{"\x8a\x06\x00\x00\x00\x00\x00\x01", int64(1 << 40)},
+		{"N", nil},
+		{"G\x3f\xf0\x00\x00\x00\x00\x00\x00", 1.0},
+	}
+	for n := range 12 {
+		for _, odd := range opcodes {
+			for at := range n + 1 {
+				p, want := "](", []any(nil)
+				for i := range n {
+					op := opcodes[i%5]
+					if i == at {
+						op = odd
+					}
+					p, want = p+op.text, append(want, op.value)
+				}
+				p += "e."
+				var v any
+				require.NoError(t, Unmarshal([]byte(p), &v), "%q", p)
+				require.Equal(t, n, v.(*List).Len())
+				for i, x := range want {
+					require.Equal(t, x, v.(*List).At(i), "%q", p)
+				}
+				for cut := 1; cut < len(p); cut++ {
+					var syntax *SyntaxError
+					require.ErrorAs(t, Unmarshal([]byte(p[:cut]), &v), &syntax, "%q", p[:cut])
+				}
+			}
+		}
+	}
+	var v any
+	require.NoError(t, Unmarshal([]byte("](K\x01e(K\x02e."), &v), "two batches, which no pickler of Python's writes so short")
+	assert.Equal(t, []any{int64(1), int64(2)}, v.(*List).Items())
+}

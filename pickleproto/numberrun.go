@@ -80,6 +80,46 @@ func (m *machine) chargeRun(n int) bool {
 	return true
 }
 
+// loadShortInts is loadRun for the empty list l and a few ints of the common opcodes, which most lists of
+// ints are. It returns where to go on, or 0 if the list is none of that kind or too long.
+func (m *machine) loadShortInts(l *List, data []byte, i int) (next int) {
+	var ints [8]int64
+	for n := 0; n < len(ints) && i < len(data); n++ {
+		switch rest := data[i:]; {
+		case rest[0] == wire.OpBinInt1 && len(rest) >= 2:
+			ints[n] = int64(rest[1])
+			i += 2
+		case rest[0] == wire.OpAppends:
+			m.boxInts(l, ints[:n])
+			return i + 1
+		case rest[0] == wire.OpBinInt2 && len(rest) >= 3:
+			ints[n] = int64(binary.LittleEndian.Uint16(rest[1:]))
+			i += 3
+		case rest[0] == wire.OpBinInt && len(rest) >= 5:
+			ints[n] = int64(int32(binary.LittleEndian.Uint32(rest[1:])))
+			i += 5
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// boxInts makes v, which are few, the items of a list.
+func (m *machine) boxInts(l *List, v []int64) {
+	if len(v) == 0 {
+		return
+	}
+	l.items = m.anys(len(v))
+	for i, n := range v {
+		if uint64(n) < uint64(len(smallInts)) {
+			l.items[i] = smallInts[n]
+		} else {
+			l.items[i] = m.int(n)
+		}
+	}
+}
+
 func (m *machine) loadInts(l *List, c *cursor) bool {
 	ints, own, ended := readRun(c, &m.intRun, m.chargeRun)
 	if !ended {
@@ -88,15 +128,8 @@ func (m *machine) loadInts(l *List, c *cursor) bool {
 	if n := len(ints); n >= packedMin {
 		m.charge(8*n + 64)
 		l.packed = &packed{ints: ownRun(ints, own)}
-	} else if n > 0 {
-		l.items = m.anys(n)
-		for i, v := range ints {
-			if uint64(v) < uint64(len(smallInts)) {
-				l.items[i] = smallInts[v]
-			} else {
-				l.items[i] = m.int(v)
-			}
-		}
+	} else {
+		m.boxInts(l, ints)
 	}
 	return true
 }

@@ -25,6 +25,11 @@ type config struct {
 	binding        bindingConfig
 }
 
+// bringsValues reports whether values can come into a message that its bytes do not make.
+func (c *config) bringsValues() bool {
+	return c.memo != nil || c.haveBuffers || c.persistentLoad != nil || c.extension != nil
+}
+
 // DefaultProtocol is the protocol that Marshal writes: CPython's default since 3.8.
 const DefaultProtocol = 4
 

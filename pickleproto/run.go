@@ -190,6 +190,10 @@ func (m *machine) run() (any, int, error) {
 			if n := len(stack) - 1; n >= fence && i < len(data) {
 				if l, ok := stack[n].(*List); ok && l.items == nil && l.packed == nil && !m.waits(l, stack) {
 					m.opAt = i - 1
+					if next := m.loadShortInts(l, data, i); next != 0 {
+						i = next
+						continue
+					}
 					if next, rest := m.loadRun(l, data, i, n == 0); next != 0 {
 						i, data = next, rest
 						continue
