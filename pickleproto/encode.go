@@ -185,9 +185,28 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 	} else if len(e.globals) > 0 {
 		clear(e.globals)
 	}
-	*e = encoder{memo: e.memo, names: e.names, globals: e.globals, scratch: scratch}
+	e.scratch = scratch
+	e.forget()
 	encoders.Put(e)
 	return out, err
+}
+
+// forget drops what the pickle left, field by field: the encoder is large. What newEncoder sets anew stays.
+func (e *encoder) forget() {
+	e.buf, e.c, e.h.cache = nil, nil, nil
+	e.depth, e.taken, e.hashed, e.memoBase = 0, 0, 0, 0
+	e.progress = progress{}
+	for i := range e.shapes {
+		if e.shapes[i].t != nil {
+			e.shapes[i] = shapeMemo{}
+		}
+	}
+	if e.visiting != nil || e.keep != nil {
+		e.visiting, e.keep = nil, nil
+	}
+	if g := &e.gov; g.memo != nil || g.made != nil || g.maker.zones != nil || g.maker.protocol != 0 {
+		e.gov = goValues{}
+	}
 }
 
 // keepNames is how many entries the maps may have had that a pooled encoder keeps.
