@@ -199,8 +199,8 @@ func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
 func WithBudget(b *Budget) Option { return func(c *config) { c.budget = b } }
 
 // WithCopyStrings gives each decoded string memory of its own. Without it the strings decoded
-// into `any` share blocks copied from the message, of at most 32 KiB, and into Go types of at most 8:
-// one that is kept keeps its block.
+// into `any` share blocks of at most 32 KiB, and into Go types of at most 8; those of one list of strs
+// share a block that has them all. One that is kept keeps its block.
 func WithCopyStrings() Option { return func(c *config) { c.copyStrings = true } }
 
 // WithLentBuffer lets decoded strings and bytes alias the input, which the caller then must not
