@@ -36,6 +36,7 @@ type machine struct {
 	floatRun     []float64  // scratch of loadFloats
 	hadOutermost bool       // see loadRun
 	expect       int        // see expectEntries
+	growing      *List      // see expectItems
 	touched      uint32     // see enterPacked
 	keys         copiedText // of the packed dict that is being read
 
@@ -148,7 +149,7 @@ func (m *machine) forget() {
 	m.lazy = m.lazy[:0]
 	m.memoCount, m.proto, m.frameEnd, m.highest, m.nested = 0, 0, 0, 0, 0
 	m.sharing, m.part, m.from = false, false, 0
-	m.hadOutermost, m.expect = false, 0
+	m.hadOutermost, m.expect, m.growing = false, 0, nil
 	m.keys = copiedText{}
 	m.bufferNext, m.moreChars, m.tupleEnd, m.bareAt, m.bareObject, m.opAt = 0, 0, 0, 0, 0, 0
 	m.chars = [4]uint64{}

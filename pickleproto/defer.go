@@ -75,11 +75,36 @@ func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
 // counts against a budget that others share.
 func (m *machine) expectEntries(items, end int, outermost bool) int {
 	n := items / 2
-	if outermost && !m.hadOutermost {
-		m.hadOutermost = true
+	if outermost && m.firstOutermost() {
 		return min(int(float64(n)/float64(end)*float64(len(m.whole)))+n/16, mostAhead*n)
 	}
 	return 4 * n
+}
+
+// expectItems is expectEntries for the outermost container if that is a list: its batches are added one
+// by one too, while they are in the cache, to a slice that has the size which the message foretells.
+// It reports whether c is that list.
+func (m *machine) expectItems(c any, n, end int) bool {
+	l, ok := c.(*List)
+	if !ok || l.packed != nil {
+		return false
+	}
+	if l.items == nil && !m.hadOutermost {
+		m.expect = m.expectEntries(2*n, end, true)
+		m.growing = l
+	}
+	return m.growing == l
+}
+
+// fitList gives back the room of the list that was expected to become longer.
+func (m *machine) fitList() {
+	l := m.growing
+	m.growing = nil
+	if n := len(l.items); cap(l.items)-n > n/8 {
+		items := m.anys(n)
+		copy(items, l.items)
+		l.items = items
+	}
 }
 
 // settle ends the deferral that the topmost mark may have, because something other than its own
@@ -190,7 +215,7 @@ func (m *machine) add(c any, items []any) error {
 	case *List:
 		c.unpack()
 		if len(c.items) == 0 {
-			c.items = m.anys(len(items))
+			c.items = m.anys(max(len(items), m.expect))[:len(items)]
 			copy(c.items, items)
 			return nil
 		}

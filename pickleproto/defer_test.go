@@ -36,6 +36,11 @@ func TestDeferredBatches(t *testing.T) {
 		{"three batches", "](" + batch(1000) + "e(" + batch(1000) + "e(" + batch(5) + "e.", func(t *testing.T, v any) {
 			l := v.(*List)
 			assert.Equal(t, 2005, l.Len())
+			assert.LessOrEqual(t, cap(l.items), 2005+2005/8, "allocated once, at the size that was foreseen")
+		}},
+		{"three batches within a list", "](N](" + batch(1000) + "e(" + batch(1000) + "e(" + batch(5) + "ee.", func(t *testing.T, v any) {
+			l := v.(*List).At(1).(*List)
+			assert.Equal(t, 2005, l.Len())
 			assert.Equal(t, 2005, cap(l.items), "allocated once, at its final size")
 		}},
 		{"an empty last batch", "](" + batch(1000) + "e(e.", func(t *testing.T, v any) {
@@ -115,4 +120,39 @@ func TestDeferredBatchesOfDifferentKinds(t *testing.T) {
 	require.ErrorAs(t, err, &syntax)
 	assert.Equal(t, "SETITEMS", syntax.Opcode)
 	require.ErrorAs(t, Unmarshal([]byte("\x80\x04](("+batch(1000)+"e(e."), &v), &syntax, "a list below a mark is out of reach")
+}
+
+// The outermost list is given the room that the message foretells, and keeps no more than it needs,
+// whatever comes instead.
+func TestExpectedItems(t *testing.T) {
+	tail := strings.Repeat("](K\x01K\x02e0", 20_000) // is dropped, and makes the message long
+	for _, c := range []struct {
+		name, pickle string
+		n            int
+	}{
+		{"as foreseen", "](" + batch(1000) + "e(" + batch(1000) + "e(" + batch(1000) + "e(" + batch(700) + "e.", 3700},
+		{"it ends soon", "](" + batch(1000) + "e(" + batch(3) + "e" + tail + ".", 1003},
+		{"a batch is full at the end", "](" + batch(1000) + "e(" + batch(1000) + "e" + tail + ".", 2000},
+		{"the mark is not its own", "](" + batch(1000) + "e(" + batch(3) + "t0" + tail + ".", 1000},
+		{"the mark is popped", "](" + batch(1000) + "e(1" + tail + ".", 1000},
+		{"larger batches later", "](" + batch(1000) + "e(" + batch(50_000) + "e(" + batch(100_000) + "e.", 151_000},
+		{"items become longer", "](" + batch(1000) + "e(" + strings.Repeat("\x8c\x05abcde", 1000) + "e(N" + strings.Repeat("\x8c\x05abcde", 499) + "e.", 2500},
+		{"items become shorter", "](" + strings.Repeat("(NNNNt", 1000) + "e(" + batch(5000) + "e(" + batch(5000) + "e(" + batch(99) + "e.", 11_099},
+		{"single items meanwhile", "]\x94(" + batch(1000) + "e(h\x00Na0" + batch(999) + "e(" + batch(1000) + "eNaNa.", 3002},
+		{"two lists, the first dropped", "](" + batch(1000) + "e(" + batch(1000) + "e0](" + batch(1000) + "e(" + batch(4) + "e" + tail + ".", 1004},
+		{"numbers first", "](" + strings.Repeat("K\x01", 1000) + "e(" + strings.Repeat("K\x01", 999) + "Ne(" + batch(3) + "e.", 2003},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var v, kept any
+			require.NoError(t, Unmarshal([]byte(c.pickle), &v))
+			l := v.(*List)
+			require.Equal(t, c.n, l.Len())
+			assert.LessOrEqual(t, cap(l.items), c.n+c.n/2+8)
+			if strings.HasSuffix(c.pickle, tail+".") {
+				assert.LessOrEqual(t, cap(l.items), c.n+c.n/8)
+			}
+			require.NoError(t, Unmarshal([]byte("](N"+c.pickle[:len(c.pickle)-1]+"e."), &kept), "the same within another")
+			assert.True(t, Equal(v, kept.(*List).At(1)))
+		})
+	}
 }

@@ -90,14 +90,13 @@ func (c *cursor) frames() bool {
 // stack.
 func (m *machine) loadRun(l *List, data []byte, i int, outermost bool) (next int, rest []byte) {
 	c := cursor{whole: m.whole, data: data, p: i, frameEnd: m.frameEnd}
-	if outermost && !m.hadOutermost { // a pickle may drop a list and begin another
-		m.hadOutermost, c.outermost = true, true
-	}
 	ended := false
 	switch data[i] {
 	case wire.OpBinInt1, wire.OpBinInt2, wire.OpBinInt, wire.OpLong1:
+		c.outermost = outermost && m.firstOutermost()
 		ended = m.loadInts(l, &c)
 	case wire.OpBinFloat:
+		c.outermost = outermost && m.firstOutermost()
 		ended = m.loadFloats(l, &c)
 	case wire.OpShortBinUnicode, wire.OpBinUnicode:
 		ended = m.loadStrs(l, &c)
@@ -107,6 +106,14 @@ func (m *machine) loadRun(l *List, data []byte, i int, outermost bool) (next int
 	}
 	m.frameEnd = c.frameEnd
 	return c.p, c.data
+}
+
+// firstOutermost reports whether this is the first outermost container whose size is foreseen: a pickle
+// may drop one and begin another.
+func (m *machine) firstOutermost() bool {
+	first := !m.hadOutermost
+	m.hadOutermost = true
+	return first
 }
 
 // strAt finds the str at data[p:], and what memoises it. It returns where its text begins and

@@ -318,7 +318,9 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, m.underflow(i - 1)
 			}
 			if len(stack)-fence >= batchSize && i < len(data) && data[i] == wire.OpMark {
-				if m.postpone(op, stack, start, fence) {
+				if op == wire.OpAppends && start == 1 && fence == 1 && m.expectItems(stack[0], len(stack)-fence, i) {
+					// not postponed
+				} else if m.postpone(op, stack, start, fence) {
 					i++
 					fence = len(stack)
 					continue
@@ -350,6 +352,9 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			m.expect = 0
+			if m.growing != nil && (i >= len(data) || data[i] != wire.OpMark) {
+				m.fitList()
+			}
 			if top >= start {
 				m.raise(start-1, m.over(start, top)+1)
 			}
@@ -445,6 +450,9 @@ func (m *machine) run() (any, int, error) {
 			if len(m.deferred) > 0 {
 				m.opAt = i - 1
 				m.flushAll(stack, fence)
+			}
+			if m.growing != nil {
+				m.fitList()
 			}
 			m.stack = stack
 			return stack[len(stack)-1], i, nil
