@@ -383,7 +383,7 @@ func fewWithin(v any, left *int) bool {
 	case *List:
 		return v.packed != nil || all(v.items)
 	case *Dict:
-		return v.t == nil || all(v.t.keys) && all(v.values)
+		return v.t == nil || v.t.packedOf() == nil && all(v.t.keys) && all(v.values) // packed are many
 	case *Set:
 		return v.t == nil || all(v.t.keys)
 	case *FrozenSet:
