@@ -38,6 +38,9 @@ func (m *machine) run() (any, int, error) {
 			if m.frameEnd == 0 || i >= len(m.whole) {
 				m.stack = stack
 				if m.part && len(stack) == 1 && len(m.marks) == 0 {
+					if m.growing != nil {
+						m.fitList()
+					}
 					return stack[0], i, nil
 				}
 				return nil, 0, m.endOfInput(i)
