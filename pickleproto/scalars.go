@@ -82,6 +82,7 @@ func (m *machine) tupleOf(items []any) any {
 	if len(items) > 16 {
 		copy(t, items)
 	} else {
+		//lint:ignore S1001 see above
 		for i, v := range items {
 			t[i] = v
 		}
