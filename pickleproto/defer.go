@@ -69,12 +69,11 @@ func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
 	return true
 }
 
-// expectEntries foresees, when a full batch of a dict is followed by another, how many entries the dict
+// expectEntries foresees, when a full batch of n entries of a dict is followed by another, how many the dict
 // is going to have. For the outermost container that is as many as the message has room for if
 // it goes on like this, within reason: something else may follow, a long bytes, and what is foreseen
 // counts against a budget that others share.
-func (m *machine) expectEntries(items, end int, outermost bool) int {
-	n := items / 2
+func (m *machine) expectEntries(n, end int, outermost bool) int {
 	if outermost && m.firstOutermost() {
 		return min(int(float64(n)/float64(end)*float64(len(m.whole)))+n/16, mostAhead*n)
 	}
@@ -90,7 +89,7 @@ func (m *machine) expectItems(c any, n, end int) bool {
 		return false
 	}
 	if l.items == nil && !m.hadOutermost {
-		m.expect = m.expectEntries(2*n, end, true)
+		m.expect = m.expectEntries(n, end, true)
 		m.growing = l
 	}
 	return m.growing == l

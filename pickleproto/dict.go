@@ -109,9 +109,6 @@ func (t *keyTable) findSmallInt(n int64) int {
 // probe looks for k with hash x in the index. It returns k's place, or -1 and the index slot
 // where it belongs.
 func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, err error) {
-	if t.index.packed != nil {
-		return t.probePacked(k, x, h)
-	}
 	slots, shift := t.index.slots, t.index.shift
 	mask := uint64(len(slots) - 1)
 	tag := uint32(x) << shift
@@ -124,7 +121,7 @@ func (t *keyTable) probe(k any, x uint64, h *hasher) (place int, slot uint64, er
 			continue
 		}
 		i := int(e&uint32(mask)) - 1
-		y := t.keys[i]
+		y := t.at(i)
 		if a, ok := k.(string); ok {
 			if b, ok := y.(string); ok {
 				if len(a) >= longText {

@@ -93,24 +93,3 @@ func (d *Dict) unpack() {
 	}
 	d.t.keys, d.values, d.t.index.packed = keys, values, nil
 }
-
-// probePacked is probe for a packed dict.
-func (t *keyTable) probePacked(k any, x uint64, h *hasher) (place int, slot uint64, err error) {
-	p := t.index.packed
-	slots, shift := t.index.slots, t.index.shift
-	mask := uint64(len(slots) - 1)
-	tag := uint32(x) << shift
-	for slot = x >> (64 - shift); ; slot = (slot + 1) & mask {
-		e := slots[slot]
-		if e == 0 {
-			return -1, slot, nil
-		}
-		if (e^tag)&^uint32(mask) != 0 {
-			continue
-		}
-		i := int(e&uint32(mask)) - 1
-		if ok, err := h.equal(p.key(i), k); ok || err != nil {
-			return i, slot, err
-		}
-	}
-}

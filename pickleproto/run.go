@@ -329,7 +329,7 @@ func (m *machine) run() (any, int, error) {
 					continue
 				}
 				if op == wire.OpSetItems {
-					m.expect = m.expectEntries(len(stack)-fence, i, start == 1)
+					m.expect = m.expectEntries((len(stack)-fence)/2, i, start == 1)
 					if d, ok := stack[start-1].(*Dict); ok && d.t == nil && start == fence {
 						if next, rest := m.loadEntries(d, stack[fence:], data, i); next != 0 {
 							i, data, m.expect = next, rest, 0
