@@ -169,22 +169,6 @@ func (m *machine) readEntries(p *packedEntries, c *cursor) bool {
 	}
 }
 
-// intAt is shortInt, by one load where there are bytes enough.
-func intAt(b []byte) (v int64, n int) {
-	if len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		switch byte(x) {
-		case wire.OpBinInt:
-			return int64(int32(x >> 8)), 5
-		case wire.OpBinInt2:
-			return int64(uint16(x >> 8)), 3
-		case wire.OpBinInt1:
-			return int64(uint8(x >> 8)), 2
-		}
-	}
-	return shortInt(b)
-}
-
 // fitPacked gives back the room of a dict that was expected to become much larger.
 func (m *machine) fitPacked(t *keyTable) {
 	p := t.index.packed

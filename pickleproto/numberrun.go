@@ -80,27 +80,21 @@ func (m *machine) chargeRun(n int) bool {
 	return true
 }
 
-// loadShortInts is loadRun for the empty list l and a few ints of the common opcodes, which most lists of
-// ints are. It returns where to go on, or 0 if the list is none of that kind or too long.
+// loadShortInts is loadRun for the empty list l and a few ints, which most lists of ints are. It returns
+// where to go on, or 0 if the list is none of that kind or too long.
 func (m *machine) loadShortInts(l *List, data []byte, i int) (next int) {
 	var ints [8]int64
 	for n := 0; n < len(ints) && i < len(data); n++ {
-		switch rest := data[i:]; {
-		case rest[0] == wire.OpBinInt1 && len(rest) >= 2:
-			ints[n] = int64(rest[1])
-			i += 2
-		case rest[0] == wire.OpAppends:
+		if data[i] == wire.OpAppends {
 			m.boxInts(l, ints[:n])
 			return i + 1
-		case rest[0] == wire.OpBinInt2 && len(rest) >= 3:
-			ints[n] = int64(binary.LittleEndian.Uint16(rest[1:]))
-			i += 3
-		case rest[0] == wire.OpBinInt && len(rest) >= 5:
-			ints[n] = int64(int32(binary.LittleEndian.Uint32(rest[1:])))
-			i += 5
-		default:
+		}
+		v, size := intAt(data[i:])
+		if size == 0 {
 			return 0
 		}
+		ints[n] = v
+		i += size
 	}
 	return 0
 }
@@ -199,6 +193,22 @@ func (c *cursor) ints(ints []int64) ([]int64, runEnd) {
 		}
 		data, p = c.data, c.p
 	}
+}
+
+// intAt is shortInt, by one load where there are bytes enough.
+func intAt(b []byte) (v int64, n int) {
+	if len(b) >= 8 {
+		x := binary.LittleEndian.Uint64(b)
+		switch byte(x) {
+		case wire.OpBinInt:
+			return int64(int32(x >> 8)), 5
+		case wire.OpBinInt2:
+			return int64(uint16(x >> 8)), 3
+		case wire.OpBinInt1:
+			return int64(uint8(x >> 8)), 2
+		}
+	}
+	return shortInt(b)
 }
 
 // shortInt reads an int near the end of the data, or one of LONG1, and returns the bytes that
