@@ -295,7 +295,7 @@ func (a *arena) copied(data []byte, i, j int) string {
 func (a *arena) newBlock(rest int) {
 	size := min(max(rest, 64), max(longCopy, 2*len(a.text)), textBlock)
 	a.charge(size)
-	a.text, a.textUsed = make([]byte, size), 0
+	a.text, a.textUsed = uncleared[byte](size)[:size], 0
 }
 
 // starter is the first slab of each kind in one allocation, for messages that need little more.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -167,6 +168,7 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 			scratch = out
 			out = append([]byte(nil), out...)
 		}
+		out = slices.Clip(out)
 		if err != nil {
 			out = nil
 		}

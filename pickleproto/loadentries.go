@@ -73,12 +73,12 @@ func (m *machine) packItems(items []any) *packedEntries {
 		p.keys[i] = items[2*i].(string)
 	}
 	if kind == typInt64 {
-		p.ints = make([]int64, n, size)
+		p.ints = uncleared[int64](size)[:n]
 		for i := range p.ints {
 			p.ints[i] = items[2*i+1].(int64)
 		}
 	} else {
-		p.floats = make([]float64, n, size)
+		p.floats = uncleared[float64](size)[:n]
 		for i := range p.floats {
 			p.floats[i] = items[2*i+1].(float64)
 		}

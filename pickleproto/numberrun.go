@@ -57,9 +57,7 @@ func readRun[T int64 | float64](c *cursor, scratch *[]T, charge func(bytes int) 
 		if size > runScratch && !charge(8*size) {
 			return nil, false, false
 		}
-		more := make([]T, n, size)
-		copy(more, items)
-		items = more
+		items = append(uncleared[T](size), items...)
 		if size <= runScratch {
 			*scratch = items[:0]
 		}

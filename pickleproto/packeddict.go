@@ -23,11 +23,11 @@ func (p *packedEntries) room() int { return cap(p.keys) }
 
 // grow makes memory for n entries.
 func (p *packedEntries) grow(n int) {
-	p.keys = regrown(p.keys, n)
+	p.keys = append(make([]string, 0, n), p.keys...)
 	if p.ints != nil {
-		p.ints = regrown(p.ints, n)
+		p.ints = append(uncleared[int64](n), p.ints...)
 	} else {
-		p.floats = regrown(p.floats, n)
+		p.floats = append(uncleared[float64](n), p.floats...)
 	}
 }
 
@@ -39,13 +39,6 @@ func (p *packedEntries) truncate(n int) {
 	} else {
 		p.floats = p.floats[:n]
 	}
-}
-
-// regrown returns a copy of s with room for n items.
-func regrown[T any](s []T, n int) []T {
-	c := make([]T, len(s), n)
-	copy(c, s)
-	return c
 }
 
 // packedOf returns the packed entries of a table, or nil.

@@ -45,9 +45,7 @@ func (e *encoder) nextFrame() {
 func (e *encoder) reserve(n int) {
 	if cap(e.buf)-len(e.buf) < n && len(e.buf) >= 8*frameSizeTarget {
 		foreseen := min(e.progress.foresee(e.progress.output, len(e.buf)), e.most)
-		b := make([]byte, len(e.buf), grownSize(cap(e.buf), len(e.buf)+n, foreseen+n))
-		copy(b, e.buf)
-		e.buf = b
+		e.buf = append(uncleared[byte](grownSize(cap(e.buf), len(e.buf)+n, foreseen+n)), e.buf...)
 	}
 }
 

@@ -1,8 +1,11 @@
 package pickleproto
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
-// The only file of this package that is not plain Go. It does two things.
+// The only file of this package that is not plain Go. It does three things.
 //
 // Boxing without allocating: an interface holding a number, a string or a slice header is a type
 // word and a pointer to that value. Go allocates the value alone; here it already lies in a slab
@@ -13,6 +16,10 @@ import "unsafe"
 //
 // Identity: the pickler's memo goes by a value's address (CPython's id()), which Go gives for
 // pointers, and here also for the data of strings and slices and for boxed values.
+//
+// Memory that is not cleared first, for bytes and numbers, which hold no pointers that the collector could
+// take for real ones: see uncleared. What Builder.Grow allocates is as aligned as any other
+// memory of that size, so numbers may lie in it.
 
 // iface is the layout of `any`, as in runtime.eface.
 type iface struct {
@@ -65,3 +72,14 @@ func tupleAddress(t Tuple) uintptr   { return uintptr(unsafe.Pointer(unsafe.Slic
 
 // addressOf returns a pointer's address as a number, which keeps nothing alive.
 func addressOf[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
+// uncleared returns an empty slice with room for n items, which hold anything until they are written: unlike
+// make, and like strings.Builder, from which it takes them, it spares the clearing. Nobody but the caller
+// gets to see items beyond the slice's length, except in the capacity of what AppendMarshal returns, which is a buffer
+// to be used again.
+func uncleared[T byte | int64 | uint64 | float64](n int) []T {
+	var b strings.Builder
+	b.Grow(n * int(unsafe.Sizeof(*new(T))))
+	b.WriteByte(0)
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.StringData(b.String()))), n)[:0]
+}
