@@ -91,7 +91,7 @@ func newEncoder(dst []byte, c *config) (*encoder, error) {
 	}
 	if c.memo != nil {
 		e.memo, e.names, e.globals = c.memo.table, c.memo.names, c.memo.globals
-		e.memoBase = e.memo.n
+		e.memoBase = e.memo.len()
 	}
 	e.h.depth = int(c.limits.Depth)
 	e.base = len(dst)
@@ -113,7 +113,7 @@ func (e *encoder) finish() {
 		e.commitFrame()
 	}
 	e.checkLength()
-	if n := int64(e.memo.n - e.memoBase); n > e.c.limits.Memo {
+	if n := int64(e.memo.len() - e.memoBase); n > e.c.limits.Memo {
 		panic(bail{&LimitError{Limit: "memo", Value: uint64(n), Max: uint64(e.c.limits.Memo), Offset: -1}})
 	}
 }

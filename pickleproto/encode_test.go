@@ -52,8 +52,10 @@ func TestPooledEncoderIsEmpty(t *testing.T) {
 				}
 			}
 			assert.Nil(t, e.h.cache)
-			assert.Zero(t, e.memo.n)
-			assert.Empty(t, e.memo.entries)
+			assert.Zero(t, e.memo.len())
+			assert.Empty(t, e.memo.wide)
+			assert.Empty(t, e.memo.aliases)
+			assert.Zero(t, e.memo.foreseen)
 			assert.Empty(t, e.names)
 			assert.Empty(t, e.globals)
 			encoders.Put(e)

@@ -1,7 +1,6 @@
 package pickleproto
 
 import (
-	"math"
 	"reflect"
 	"unsafe"
 
@@ -60,12 +59,11 @@ func savePointer(e *encoder, p *savePlan, v reflect.Value) error {
 }
 
 // goIndex returns the memo index of a Go value, or gives it the next one. The pickler's own table
-// knows it by its address, with the type's number in the bits that no address has.
+// knows it by its address, and by its type's number and its length if these are small.
 func (e *encoder) goIndex(id goIdentity) (index uint32, found bool) {
-	const addressBits = 48
-	address := uint64(uintptr(id.address))
-	if math.MaxUint>>32 != 0 && address>>addressBits == 0 && id.n < 1<<28 && id.plan.number < 1<<(64-addressBits) {
-		return e.memo.findOrAdd(uintptr(address|uint64(id.plan.number)<<addressBits), memoTag(id.n, kindGo))
+	const lengthBits, numberBits = 5, tagBits - 3 - 5
+	if id.n < 1<<lengthBits && id.plan.number < 1<<numberBits {
+		return e.memo.findOrAdd(uintptr(id.address), memoTag(int(id.plan.number)<<lengthBits|id.n, kindGo))
 	}
 	if index, found = e.gov.memo[id]; found {
 		return index, true
@@ -80,7 +78,5 @@ func (e *encoder) goIndex(id goIdentity) (index uint32, found bool) {
 
 // freshIndex returns the memo index of what nothing can refer to again.
 func (e *encoder) freshIndex() uint32 {
-	index := uint32(e.memo.n)
-	e.memo.n++
-	return index
+	return e.memo.fresh()
 }

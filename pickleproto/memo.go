@@ -22,18 +22,11 @@ func (m *Memo) put(dense []any, sparse map[int]any, count, nested int) {
 }
 
 // Len returns the number of entries.
-func (m *Memo) Len() int { return max(m.count, m.table.n) }
+func (m *Memo) Len() int { return max(m.count, m.table.len()) }
 
 // forget removes what was memoised from index n on: the peer has not seen it.
 func (m *Memo) forget(n int) {
-	var t memoTable
-	for _, s := range m.table.entries {
-		if int(s.index) < n {
-			t.alias(s.address, s.tag, s.index)
-		}
-	}
-	t.n = n
-	m.table = t
+	m.table.truncate(n)
 	for k, i := range m.names {
 		if int(i) >= n {
 			delete(m.names, k)

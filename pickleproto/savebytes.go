@@ -80,9 +80,7 @@ func (e *encoder) saveBytesReduce(v Bytes) error {
 			return err
 		}
 	} else {
-		index := uint32(e.memo.n)
-		e.memo.n++
-		if err := e.writeStr(text, index); err != nil {
+		if err := e.writeStr(text, e.freshIndex()); err != nil {
 			return err
 		}
 	}

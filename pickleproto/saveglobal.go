@@ -12,7 +12,7 @@ import (
 // it is found by when it comes from a decoded pickle, where all uses share it.
 func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 	if boxed != 0 {
-		if index, ok := e.memo.find(boxed, kindGlobal); ok {
+		if index, ok := e.memo.aliased(boxed); ok {
 			e.memoGet(index)
 			return nil
 		}
@@ -24,7 +24,7 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 	key := globalName{module, name}
 	if index, ok := e.globals[key]; ok && g.flags&distinctGlobal == 0 {
 		if boxed != 0 {
-			e.memo.alias(boxed, kindGlobal, index)
+			e.memo.alias(boxed, index)
 		}
 		e.memoGet(index)
 		return nil
@@ -63,10 +63,9 @@ func (e *encoder) saveGlobal(g Global, boxed uintptr) error {
 			return err
 		}
 	}
-	index := uint32(e.memo.n)
-	e.memo.n++
+	index := e.freshIndex()
 	if boxed != 0 {
-		e.memo.alias(boxed, kindGlobal, index)
+		e.memo.alias(boxed, index)
 	}
 	if e.globals == nil {
 		e.globals = make(map[globalName]uint32)

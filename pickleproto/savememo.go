@@ -36,6 +36,5 @@ func (e *encoder) memoPut(index uint32) {
 
 // memoSkip memoises a temporary that CPython makes and nothing can refer to again.
 func (e *encoder) memoSkip() {
-	e.memoPut(uint32(e.memo.n))
-	e.memo.n++
+	e.memoPut(e.freshIndex())
 }

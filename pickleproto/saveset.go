@@ -98,9 +98,7 @@ func (e *encoder) saveSetReduce(g Global, keys []any, address uintptr, tag uint3
 			}
 		}
 	}
-	index := uint32(e.memo.n)
-	e.memo.n++
-	if err := e.writeList(keys, index); err != nil {
+	if err := e.writeList(keys, e.freshIndex()); err != nil {
 		return err
 	}
 	e.closeTuple(1)
