@@ -190,7 +190,7 @@ def test_throughput(programs, go_manager, tmp_path_factory, tmp_path, request, f
             servers.append((process, listening(process, path)))
         for numbers, what in ((0, "add(1, 40)"), (10000, "sum of 10,000 numbers")):
             best = [(0, 0), (0, 0)]
-            for _ in range(5 if request.config.thorough else 2):
+            for _ in range(10 if request.config.thorough else 2):
                 for i, server in enumerate(servers):
                     best[i] = max(best[i], calls_a_second(programs, load, server, window, numbers))
             (go_rate, go_cost), (python_rate, python_cost) = best

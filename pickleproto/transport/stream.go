@@ -25,6 +25,7 @@ var mediumBuffers = sync.Pool{New: func() any { return new([mediumBuffer]byte) }
 // and a writer. What has been read and not yet consumed is buf[start:end].
 type stream struct {
 	nc net.Conn
+	rw io.ReadWriter // nc, or the direct way to its socket
 	o  Options
 
 	buf        []byte
@@ -45,7 +46,7 @@ type stream struct {
 }
 
 func newStream(nc net.Conn, o Options) stream {
-	return stream{nc: nc, o: o}
+	return stream{nc: nc, rw: nc, o: o}
 }
 
 func (s *stream) NetConn() net.Conn { return s.nc }
@@ -144,7 +145,7 @@ func (s *stream) fill(most uint64) error {
 		s.armMessage()
 	}
 	for {
-		n, err := s.nc.Read(s.buf[s.end:])
+		n, err := s.rw.Read(s.buf[s.end:])
 		s.end += n
 		if n > 0 {
 			if first {
@@ -254,7 +255,7 @@ func (s *stream) write(p []byte) error {
 			_ = s.nc.SetWriteDeadline(s.writeArmed)
 		}
 	}
-	_, err := s.nc.Write(p)
+	_, err := s.rw.Write(p)
 	if err != nil && s.o.WriteTimeout > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		return &TimeoutError{Waiting: "the peer to read", After: s.o.WriteTimeout}
 	}
