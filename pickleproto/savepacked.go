@@ -75,14 +75,30 @@ func (e *encoder) saveFloats(v []float64) {
 	e.buf = buf
 }
 
-// saveStrs writes a batch.
+// saveStrs writes a batch. Nearly all of them are new, and short.
 func (e *encoder) saveStrs(v []string) error {
 	e.memo.room(len(v))
+	buf := e.buf
 	for _, s := range v {
-		if err := e.saveListed(s); err != nil {
+		if len(buf) >= e.frameLimit {
+			e.buf = buf
+			e.nextFrame()
+			buf = e.buf
+		}
+		if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
+			var ok bool
+			if buf, ok = appendShortStr(buf, s); !ok {
+				return errNotUTF8()
+			}
+			continue
+		}
+		e.buf = buf
+		if err := e.saveStr(s); err != nil {
 			return err
 		}
+		buf = e.buf
 	}
+	e.buf = buf
 	return nil
 }
 
