@@ -130,7 +130,7 @@ func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
 			}
 			*ns = one / float64(len(message))
 		}
-		for range 3 {
+		for range 5 {
 			var v any
 			ns, err := perByte(message, func() error { return pickleproto.Unmarshal(message, &v, unlimited) })
 			if err != nil {
