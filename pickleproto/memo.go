@@ -27,14 +27,6 @@ func (m *Memo) Len() int { return max(m.count, m.table.len()) }
 // forget removes what was memoised from index n on: the peer has not seen it.
 func (m *Memo) forget(n int) {
 	m.table.truncate(n)
-	for k, i := range m.names {
-		if int(i) >= n {
-			delete(m.names, k)
-		}
-	}
-	for k, i := range m.globals {
-		if int(i) >= n {
-			delete(m.globals, k)
-		}
-	}
+	forgetFrom(m.names, n)
+	forgetFrom(m.globals, n)
 }

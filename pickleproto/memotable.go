@@ -1,6 +1,9 @@
 package pickleproto
 
-import "math/bits"
+import (
+	"maps"
+	"math/bits"
+)
 
 // memoTable is the pickler's memo: from a value's identity to its memo index. It holds addresses
 // as numbers, which the collector does not look at; whoever encodes keeps the values alive until
@@ -247,16 +250,13 @@ func (t *memoTable) truncate(n int) {
 	if len(t.slots) > 0 {
 		t.index(len(t.slots))
 	}
-	for k, i := range t.wide {
-		if int(i) >= n {
-			delete(t.wide, k)
-		}
-	}
-	for k, i := range t.aliases {
-		if int(i) >= n {
-			delete(t.aliases, k)
-		}
-	}
+	forgetFrom(t.wide, n)
+	forgetFrom(t.aliases, n)
+}
+
+// forgetFrom deletes the memo indices from n on.
+func forgetFrom[K comparable](indices map[K]uint32, n int) {
+	maps.DeleteFunc(indices, func(_ K, index uint32) bool { return int(index) >= n })
 }
 
 // reset empties the table; one that is much too large is dropped.
@@ -269,9 +269,7 @@ func (t *memoTable) reset() {
 		clear(t.slots)
 	}
 	t.ids, t.foreseen = t.ids[:0], 0
-	if t.wide != nil {
-		t.wide = nil
-	}
+	t.wide = nil
 	if len(t.aliases) > keepNames {
 		t.aliases = nil
 	} else if len(t.aliases) > 0 {

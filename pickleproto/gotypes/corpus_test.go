@@ -55,9 +55,6 @@ func main() {
 
 // What is declared for the pickles of the golden corpus and for numpy's arrays compiles, and holds them.
 func TestDeclareCorpus(t *testing.T) {
-	if testing.Short() {
-		t.Skip("left out by -short, which only make cover gives: it builds a program of a few hundred types")
-	}
 	type pickle struct {
 		name string
 		data []byte

@@ -29,7 +29,6 @@ import (
 // net.Conn, but not two of a kind.
 type direct struct {
 	nc   net.Conn
-	raw  syscall.RawConn
 	r, w transfer
 }
 
@@ -39,6 +38,7 @@ type transfer struct {
 	n    int
 	err  syscall.Errno
 	once func(fd uintptr) (done bool)
+	wait func(once func(fd uintptr) (done bool)) error // calls once as soon as the socket is ready, until it is done
 }
 
 // directly returns the direct way to the socket of nc, or, where there is none, nc.
@@ -54,33 +54,29 @@ func directly(nc net.Conn) io.ReadWriter {
 	if raw == nil || err != nil {
 		return nc
 	}
-	d := &direct{nc: nc, raw: raw}
+	d := &direct{nc: nc}
 	d.r.once, d.w.once = d.r.read, d.w.write
+	d.r.wait, d.w.wait = raw.Read, raw.Write
 	return d
 }
 
 func (d *direct) Read(p []byte) (int, error) {
 	awaken()
-	t := &d.r
-	t.p, t.n, t.err = p, 0, 0
-	err := d.raw.Read(t.once)
-	t.p = nil
-	if err != nil || t.err != 0 {
-		return t.n, d.failed("read", err, t.err)
-	}
-	if t.n == 0 && len(p) > 0 {
+	n, err := d.do(&d.r, "read", p)
+	if n == 0 && err == nil && len(p) > 0 {
 		return 0, io.EOF
 	}
-	return t.n, nil
+	return n, err
 }
 
-func (d *direct) Write(p []byte) (int, error) {
-	t := &d.w
+func (d *direct) Write(p []byte) (int, error) { return d.do(&d.w, "write", p) }
+
+func (d *direct) do(t *transfer, op string, p []byte) (int, error) {
 	t.p, t.n, t.err = p, 0, 0
-	err := d.raw.Write(t.once)
+	err := t.wait(t.once)
 	t.p = nil
 	if err != nil || t.err != 0 {
-		return t.n, d.failed("write", err, t.err)
+		return t.n, d.failed(op, err, t.err)
 	}
 	return t.n, nil
 }
