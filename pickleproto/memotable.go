@@ -8,11 +8,20 @@ import (
 // memoTable is the pickler's memo: from a value's identity to its memo index. It holds addresses
 // as numbers, which the collector does not look at; whoever encodes keeps the values alive until
 // the end. Identities lie by memo index, eight bytes each; slots find them by open addressing, at most
-// half full, four bytes each so that the table of 100,000 values stays in a cache.
+// half full, four bytes each.
+//
+// Of the many values of a large message few are met again, and then mostly from early on. So beyond the first
+// few hundred the table is lazy: that a value is new is known from a set of addresses, and it gets its slot
+// only when something is looked up that was, perhaps, there before.
 type memoTable struct {
 	ids   []uint64 // by memo index; 0 where nothing can ask again
 	slots []uint32 // 0: empty; else the memo index + 1, and above it bits of the hash
 	shift uint8    // log2(len(slots))
+
+	lazy    bool
+	seen    addressSet // while lazy: where the identities of ids are, and some others perhaps
+	indexed int        // while lazy: how many ids have a slot
+	limit   int        // up to which length of ids addNew may be called
 
 	wide    map[wideIdentity]uint32 // what is no id
 	aliases map[uintptr]uint32      // see alias
@@ -66,10 +75,57 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 		index, ok = t.wide[wideIdentity{address, tag}]
 		return index, ok
 	}
-	if len(t.slots) > 0 {
+	if t.lazy {
+		if !t.seen.has(address) {
+			return 0, false
+		}
+		index, ok = t.recall(idOf(address, tag))
+	} else if len(t.slots) > 0 {
 		index, _, _, ok = t.seek(idOf(address, tag))
 	}
 	return index, ok
+}
+
+// recall returns the index of an id that may be there, while the table is lazy.
+func (t *memoTable) recall(id uint64) (index uint32, found bool) {
+	late := t.ids[t.indexed:]
+	if len(late) > 8 {
+		if t.indexed > 0 {
+			if index, _, _, found = t.seek(id); found {
+				return index, true
+			}
+		}
+		t.catchUp()
+	} else {
+		for i, other := range late {
+			if other == id {
+				return uint32(t.indexed + i), true
+			}
+		}
+		if t.indexed == 0 {
+			return 0, false
+		}
+	}
+	index, _, _, found = t.seek(id)
+	return index, found
+}
+
+// recallOrPush is findOrAdd for an id that may be there, and for which there is room.
+func (t *memoTable) recallOrPush(id uint64) (index uint32, found bool) {
+	if index, found = t.recall(id); found {
+		return index, true
+	}
+	return t.push(id), false
+}
+
+// catchUp gives a slot to all ids that have none.
+func (t *memoTable) catchUp() {
+	if 2*len(t.ids) > len(t.slots) || len(t.slots) == 0 {
+		t.index(max(firstSlots, 1<<bits.Len(uint(3*len(t.ids)))))
+	} else {
+		t.enterIDs(t.indexed)
+	}
+	t.indexed = len(t.ids)
 }
 
 // seek returns the memo index of an id, or, if it has none, the slot where it belongs with what of the
@@ -111,32 +167,69 @@ func (t *memoTable) seek(id uint64) (index uint32, slot uint64, shown uint32, fo
 
 // findOrAdd returns the memo index of an identity, or gives it the next one.
 func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found bool) {
-	if 2*len(t.ids) < len(t.slots) && len(t.ids) < cap(t.ids) && t.addNew(address, tag) {
-		return uint32(len(t.ids)) - 1, false
+	if len(t.ids) >= t.limit {
+		return t.seekOrAdd(address, tag)
+	}
+	if t.lazy {
+		number, word := blockOf(address)
+		if b := t.seen.home(number); b.number == number && uint64(address)>>addressBits|uint64(tag>>tagBits) == 0 {
+			if b.words&word != 0 {
+				return t.recallOrPush(idOf(address, tag))
+			}
+			b.words |= word
+			return t.push(idOf(address, tag)), false
+		}
+	} else if slot := uint64(address) >> 3 & uint64(len(t.slots)-1); uint64(address)>>addressBits|uint64(tag>>tagBits|t.slots[slot]) == 0 {
+		index = t.push(idOf(address, tag))
+		t.slots[slot] = index + 1 | uint32(uint64(address)*scatter>>8)<<(t.shift&31)
+		return index, false
 	}
 	return t.seekOrAdd(address, tag)
 }
 
 func (t *memoTable) seekOrAdd(address uintptr, tag uint32) (index uint32, found bool) {
 	if isWide(address, tag) {
-		key := wideIdentity{address, tag}
-		if index, found = t.wide[key]; found {
-			return index, true
-		}
-		if t.wide == nil {
-			t.wide = map[wideIdentity]uint32{}
-		}
-		index = t.fresh()
-		t.wide[key] = index
-		return index, false
+		return t.findOrAddWide(wideIdentity{address, tag})
 	}
-	t.room(1)
 	id := idOf(address, tag)
-	index, slot, shown, found := t.seek(id)
-	if !found {
-		index = t.enter(id, slot, shown)
+	if !t.lazy {
+		t.room(1)
 	}
-	return index, found
+	if !t.lazy {
+		index, slot, shown, found := t.seek(id)
+		if !found {
+			index = t.enter(id, slot, shown)
+		}
+		return index, found
+	}
+	number, word := blockOf(address)
+	t.room(1)
+	b := t.seen.open(number)
+	if b.words&word != 0 {
+		return t.recallOrPush(id)
+	}
+	b.words |= word
+	return t.push(id), false
+}
+
+func (t *memoTable) findOrAddWide(key wideIdentity) (index uint32, found bool) {
+	if index, found = t.wide[key]; found {
+		return index, true
+	}
+	if t.wide == nil {
+		t.wide = map[wideIdentity]uint32{}
+	}
+	index = t.fresh()
+	t.wide[key] = index
+	return index, false
+}
+
+// push gives the next index to an id for which there is room.
+func (t *memoTable) push(id uint64) (index uint32) {
+	n := len(t.ids)
+	t.ids = t.ids[:n+1]
+	t.ids[n] = id
+	return uint32(n)
 }
 
 // enter gives the id, which belongs at slot, the next index. There must be room.
@@ -155,54 +248,112 @@ func (t *memoTable) fresh() (index uint32) {
 	return uint32(len(t.ids)) - 1
 }
 
+const (
+	firstSlots = 64
+	lazyFrom   = 512 // up to so many identities have a slot each from the beginning
+)
+
 // room grows the table so that n identities can be added without growing again.
 func (t *memoTable) room(n int) {
-	for 2*(len(t.ids)+n) > len(t.slots) {
-		t.grow()
-	}
 	if cap(t.ids)-len(t.ids) < n {
 		t.growIDs(n)
 	}
+	if t.lazy {
+		t.limit = cap(t.ids)
+		return
+	}
+	if len(t.ids)+n > lazyFrom {
+		t.lazy, t.indexed, t.limit = true, len(t.ids), cap(t.ids)
+		if len(t.seen.blocks) == 0 {
+			t.seen.grow()
+		}
+		for _, id := range t.ids {
+			t.seen.add(uintptr(id >> tagBits))
+		}
+		return
+	}
+	for 2*(len(t.ids)+n) > len(t.slots) {
+		t.index(max(firstSlots, 4*len(t.slots)))
+	}
+	t.limit = t.eagerLimit()
 }
 
-// addNew gives an identity the next index if a look at the one slot where it would be first shows
-// that it is new; otherwise it does nothing. There must be room.
-func (t *memoTable) addNew(address uintptr, tag uint32) bool {
-	slot := uint64(address) >> 3 & uint64(len(t.slots)-1)
-	if uint64(address)>>addressBits|uint64(tag>>tagBits|t.slots[slot]) != 0 { // isWide, or taken
-		return false
+func (t *memoTable) eagerLimit() int { return min(len(t.slots)/2, cap(t.ids), lazyFrom) }
+
+// addNewStrs gives the next indices to as many strs, from the first on, as are short and seen at a glance to
+// be new. There must be room for all.
+func (t *memoTable) addNewStrs(v []string) (n int) {
+	if !t.lazy {
+		return 0
 	}
-	t.ids = append(t.ids, uint64(address)<<tagBits|uint64(tag))
-	t.slots[slot] = uint32(len(t.ids)) | uint32(uint64(address)*scatter>>8)<<t.shift
-	return true
+	ids := t.ids[len(t.ids) : len(t.ids)+len(v)]
+	b := &t.seen.blocks[0]
+	current, words := b.number, b.words
+	for ; n < len(v); n++ {
+		s := v[n]
+		address := stringAddress(s)
+		if uint(len(s)-3) >= 253 || uint64(address)>>addressBits != 0 {
+			break
+		}
+		number, word := blockOf(address)
+		if number != current {
+			b.words = words
+			b = t.seen.open(number)
+			current, words = number, b.words
+		}
+		if words&word != 0 {
+			break
+		}
+		words |= word
+		ids[n] = idOf(address, memoTag(len(s), kindString))
+	}
+	b.words = words
+	t.ids = t.ids[:len(t.ids)+n]
+	return n
 }
 
 // memoPlace is where look found that an identity is not: good for addAt as long as nothing was put there.
 type memoPlace struct {
 	slot  uint64
-	slots int // of the table; 0 if the identity has no place in it
+	size  int // of the table, or of the set; 0 if the identity has no place there
 	shown uint32
+	block *addressBlock // while lazy
 }
 
 // look is find, and says where the identity belongs if it is not there.
 func (t *memoTable) look(address uintptr, tag uint32) (p memoPlace, index uint32, found bool) {
-	if len(t.slots) == 0 || isWide(address, tag) {
-		index, found = t.find(address, tag)
-		return memoPlace{}, index, found
+	if t.lazy {
+		number, word := blockOf(address)
+		if b := t.seen.home(number); b.number == number && !isWide(address, tag) {
+			if b.words&word != 0 {
+				index, found = t.recall(idOf(address, tag))
+			}
+			return memoPlace{slot: word, size: len(t.seen.blocks), block: b}, index, found
+		}
+	} else if len(t.slots) > 0 && !isWide(address, tag) {
+		if home := uint64(address) >> 3 & uint64(len(t.slots)-1); t.slots[home] == 0 {
+			return memoPlace{home, len(t.slots), uint32(uint64(address)*scatter>>8) << t.shift, nil}, 0, false
+		}
+		index, slot, shown, found := t.seek(idOf(address, tag))
+		return memoPlace{slot, len(t.slots), shown, nil}, index, found
 	}
-	if home := uint64(address) >> 3 & uint64(len(t.slots)-1); t.slots[home] == 0 {
-		return memoPlace{home, len(t.slots), uint32(uint64(address)*scatter>>8) << t.shift}, 0, false
-	}
-	index, slot, shown, found := t.seek(idOf(address, tag))
-	return memoPlace{slot, len(t.slots), shown}, index, found
+	index, found = t.find(address, tag)
+	return memoPlace{}, index, found
 }
 
 // addAt is findOrAdd, with what look said a while ago.
 func (t *memoTable) addAt(p memoPlace, address uintptr, tag uint32) (index uint32, found bool) {
-	if p.slots == 0 || p.slots != len(t.slots) || t.slots[p.slot] != 0 || 2*len(t.ids) >= len(t.slots) || len(t.ids) == cap(t.ids) {
-		return t.findOrAdd(address, tag)
+	switch {
+	case len(t.ids) >= t.limit:
+	case t.lazy:
+		if b := p.block; b != nil && p.size == len(t.seen.blocks) && b.words&p.slot == 0 {
+			b.words |= p.slot
+			return t.push(idOf(address, tag)), false
+		}
+	case p.size == len(t.slots) && t.slots[p.slot] == 0:
+		return t.enter(idOf(address, tag), p.slot, p.shown), false
 	}
-	return t.enter(idOf(address, tag), p.slot, p.shown), false
+	return t.findOrAdd(address, tag)
 }
 
 // alias has aliased find, by its address, what has got an index by another identity.
@@ -218,20 +369,17 @@ func (t *memoTable) aliased(address uintptr) (index uint32, found bool) {
 	return index, found
 }
 
-func (t *memoTable) grow() {
-	n := max(64, 4*len(t.slots))
-	if t.foreseen > len(t.ids) && len(t.slots) > 0 {
-		n = 1 << bits.Len(uint(grownSize(len(t.slots), len(t.slots)+1, 2*t.foreseen)))
-	}
-	t.index(n)
-}
-
 // index makes n slots, a power of two, and enters all ids.
 func (t *memoTable) index(n int) {
 	t.slots = make([]uint32, n)
 	t.shift = uint8(bits.TrailingZeros(uint(n)))
-	for i, id := range t.ids {
-		if id != 0 {
+	t.enterIDs(0)
+}
+
+// enterIDs enters the ids from index i on.
+func (t *memoTable) enterIDs(i int) {
+	for ; i < len(t.ids); i++ {
+		if id := t.ids[i]; id != 0 {
 			_, slot, shown, _ := t.seek(id)
 			t.slots[slot] = uint32(i+1) | shown
 		}
@@ -249,6 +397,7 @@ func (t *memoTable) truncate(n int) {
 	t.ids = t.ids[:n]
 	if len(t.slots) > 0 {
 		t.index(len(t.slots))
+		t.indexed = n
 	}
 	forgetFrom(t.wide, n)
 	forgetFrom(t.aliases, n)
@@ -261,14 +410,20 @@ func forgetFrom[K comparable](indices map[K]uint32, n int) {
 
 // reset empties the table; one that is much too large is dropped.
 func (t *memoTable) reset() {
-	if len(t.slots) > 1024 && len(t.ids) < len(t.slots)/32 || len(t.slots) > 1<<21 {
+	if t.lazy {
+		t.seen.reset()
+	} else {
+		t.indexed = len(t.ids)
+	}
+	if len(t.slots) > 1024 && t.indexed < len(t.slots)/32 || max(len(t.slots), cap(t.ids)) > 1<<21 {
 		*t = memoTable{}
 		return
 	}
-	if len(t.ids) > 0 {
+	if t.indexed > 0 {
 		clear(t.slots)
 	}
-	t.ids, t.foreseen = t.ids[:0], 0
+	t.ids, t.foreseen, t.lazy, t.indexed = t.ids[:0], 0, false, 0
+	t.limit = t.eagerLimit()
 	t.wide = nil
 	if len(t.aliases) > keepNames {
 		t.aliases = nil

@@ -215,20 +215,9 @@ func (e *encoder) batchDictPacked(p *packedEntries) error {
 	long := e.beginItems(len(p.keys))
 	for i := 0; ; i += batchSize {
 		end := min(len(p.keys), i+batchSize)
-		e.memo.room(end - i)
 		e.buf = append(e.buf, wire.OpMark)
-		for j := i; j < end; j++ {
-			if err := e.saveListed(p.keys[j]); err != nil {
-				return err
-			}
-			if len(e.buf) >= e.frameLimit {
-				e.nextFrame()
-			}
-			if p.ints != nil {
-				e.saveInt(p.ints[j])
-			} else {
-				e.saveFloat(p.floats[j])
-			}
+		if err := e.saveEntries(p, i, end); err != nil {
+			return err
 		}
 		e.buf = append(e.buf, wire.OpSetItems)
 		if long {
@@ -241,4 +230,37 @@ func (e *encoder) batchDictPacked(p *packedEntries) error {
 			return nil
 		}
 	}
+}
+
+// saveEntries writes entries i to end of a packed dict. Nearly all keys are new, and short.
+func (e *encoder) saveEntries(p *packedEntries, i, end int) error {
+	e.memo.room(end - i)
+	for known := i; i < end; i++ {
+		if i == known && e.proto >= 4 {
+			known += e.memo.addNewStrs(p.keys[i:end])
+		}
+		if len(e.buf) >= e.frameLimit {
+			e.nextFrame()
+		}
+		if i < known {
+			var ok bool
+			if e.buf, ok = appendShortStr(e.buf, p.keys[i]); !ok {
+				return errNotUTF8()
+			}
+		} else {
+			known++
+			if err := e.saveStr(p.keys[i]); err != nil {
+				return err
+			}
+		}
+		if len(e.buf) >= e.frameLimit {
+			e.nextFrame()
+		}
+		if p.ints != nil {
+			e.saveInt(p.ints[i])
+		} else {
+			e.saveFloat(p.floats[i])
+		}
+	}
+	return nil
 }

@@ -78,42 +78,34 @@ func (e *encoder) saveFloats(v []float64) {
 // saveStrs writes a batch. Nearly all of them are new, and short.
 func (e *encoder) saveStrs(v []string) error {
 	e.memo.room(len(v))
-	buf := e.buf
-	for _, s := range v {
-		if len(buf) >= e.frameLimit {
-			e.buf = buf
-			e.nextFrame()
-			buf = e.buf
+	for len(v) > 0 {
+		n := 0
+		if e.proto >= 4 {
+			n = e.memo.addNewStrs(v)
 		}
-		if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
+		buf := e.buf
+		for _, s := range v[:n] {
+			if len(buf) >= e.frameLimit {
+				e.buf = buf
+				e.nextFrame()
+				buf = e.buf
+			}
 			var ok bool
 			if buf, ok = appendShortStr(buf, s); !ok {
 				return errNotUTF8()
 			}
-			continue
 		}
 		e.buf = buf
-		if err := e.saveStr(s); err != nil {
-			return err
+		if n < len(v) {
+			if len(e.buf) >= e.frameLimit {
+				e.nextFrame()
+			}
+			if err := e.saveStr(v[n]); err != nil {
+				return err
+			}
+			n++
 		}
-		buf = e.buf
+		v = v[n:]
 	}
-	e.buf = buf
 	return nil
-}
-
-// saveListed is save for one of many strs, of which nearly all are new and short, and for all of which
-// the memo has room.
-func (e *encoder) saveListed(s string) error {
-	if len(e.buf) >= e.frameLimit {
-		e.nextFrame()
-	}
-	if len(s) > 2 && len(s) < 256 && e.proto >= 4 && e.memo.addNew(stringAddress(s), memoTag(len(s), kindString)) {
-		if buf, ok := appendShortStr(e.buf, s); ok {
-			e.buf = buf
-			return nil
-		}
-		return errNotUTF8()
-	}
-	return e.saveStr(s)
 }
