@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"unsafe"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -41,6 +42,9 @@ type encoder struct {
 	memoBase int      // entries of a kept memo
 	keep     []any    // temporaries whose addresses the memo holds
 	gov      goValues // see marshal.go
+
+	goType unsafe.Pointer // the type that was looked up last, of this message or the one before
+	goPlan *savePlan      // how it is written
 }
 
 const (

@@ -81,7 +81,10 @@ func (e *encoder) saveGo(v any) error {
 		}
 	}
 	rv := reflect.ValueOf(v)
-	return e.saveKnown(savePlanOf(rv.Type()), rv)
+	if t := typeWord(v); t != e.goType { // most messages of a program are of one type
+		e.goType, e.goPlan = t, savePlanOf(rv.Type())
+	}
+	return e.saveKnown(e.goPlan, rv)
 }
 
 // saveReflect is save for a value at hand by reflection.

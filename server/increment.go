@@ -25,7 +25,7 @@ var Increment Handler = HandlerFunc(func(_ context.Context, req *Request) (any, 
 	if err != nil {
 		return nil, err
 	}
-	sums, err := incremented(numbers)
+	sums, err := incremented(numbers, req.conn.kept == nil)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +48,10 @@ type processedAnswer struct {
 	Numbers *pickleproto.List `pickle:"numbers"`
 }
 
-// incremented is [x + 1 for x in numbers].
-func incremented(numbers any) (*pickleproto.List, error) {
-	if l, ok := numbers.(*pickleproto.List); ok {
+// incremented is [x + 1 for x in numbers]. If numbers is ours, and a list, it becomes the answer.
+func incremented(numbers any, ours bool) (*pickleproto.List, error) {
+	l, isList := numbers.(*pickleproto.List)
+	if isList {
 		if sums := incrementedPacked(l); sums != nil {
 			return sums, nil
 		}
@@ -59,31 +60,35 @@ func incremented(numbers any) (*pickleproto.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	sums := make([]any, len(items))
+	if !isList || !ours {
+		l = pickleproto.NewList(make([]any, len(items))...)
+	}
 	var known map[any]any // sums of what is long, of which a short pickle may mention one any number of times
 	for i, x := range items {
 		if n, ok := x.(int64); ok && n < math.MaxInt64 {
-			sums[i] = n + 1
+			l.SetAt(i, n+1)
 			continue
 		}
 		long := isLong(x)
 		if long {
 			if sum, ok := known[x]; ok {
-				sums[i] = sum
+				l.SetAt(i, sum)
 				continue
 			}
 		}
-		if sums[i], err = addOne(x); err != nil {
+		sum, err := addOne(x)
+		if err != nil {
 			return nil, err
 		}
+		l.SetAt(i, sum)
 		if long {
 			if known == nil {
 				known = map[any]any{}
 			}
-			known[x] = sums[i]
+			known[x] = sum
 		}
 	}
-	return pickleproto.NewList(sums...), nil
+	return l, nil
 }
 
 // isLong reports whether x is a number of many digits.
