@@ -21,9 +21,7 @@ import (
 //
 // A monitor that is never woken would not stop goroutines that compute for long either: see awaken.
 //
-// It is for conventions of many small messages. Where a thread loses its processor within such a call, what
-// waits behind it waits longer than with a net.Conn, which at 16 connections of the raw convention costs the slowest
-// hundredth more than it gains the others.
+// What other goroutines have to wait for meanwhile is the copying of at most mostAtOnce bytes.
 
 // direct reads and writes the socket of a net.Conn. Reading and writing may go on at once, as with a
 // net.Conn, but not two of a kind.
@@ -99,7 +97,7 @@ func (t *transfer) read(fd uintptr) (done bool) {
 	if len(t.p) == 0 {
 		return true
 	}
-	return t.call(syscall.SYS_READ, fd, t.p)
+	return t.call(syscall.SYS_READ, fd, t.p[:min(len(t.p), mostAtOnce)])
 }
 
 // write writes the rest of p.
@@ -115,8 +113,8 @@ func (t *transfer) write(fd uintptr) (done bool) {
 	return true
 }
 
-// mostAtOnce is how much one call writes: to copy it takes microseconds.
-const mostAtOnce = 64 << 10
+// mostAtOnce is how much one call reads or writes: to copy it takes some ten microseconds.
+const mostAtOnce = 256 << 10
 
 // call reports whether it could be done without waiting.
 func (t *transfer) call(trap, fd uintptr, p []byte) bool {

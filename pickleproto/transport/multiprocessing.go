@@ -37,7 +37,6 @@ func (t *multiprocessing) open(ctx context.Context, nc net.Conn, o Options, serv
 	}
 	o.fill()
 	c := &multiprocessingConn{stream: newStream(nc, o), server: server}
-	c.rw = directly(nc)
 	if t.auth.Key == nil {
 		c.keyless = true
 		return c, nil

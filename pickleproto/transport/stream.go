@@ -46,7 +46,7 @@ type stream struct {
 }
 
 func newStream(nc net.Conn, o Options) stream {
-	return stream{nc: nc, rw: nc, o: o}
+	return stream{nc: nc, rw: directly(nc), o: o}
 }
 
 func (s *stream) NetConn() net.Conn { return s.nc }
