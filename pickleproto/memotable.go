@@ -21,7 +21,7 @@ type memoTable struct {
 	lazy    bool
 	seen    addressSet // while lazy: where the identities of ids are, and some others perhaps
 	indexed int        // while lazy: how many ids have a slot
-	limit   int        // up to which length of ids addNew may be called
+	limit   int        // while ids are fewer there is room for one more
 
 	wide    map[wideIdentity]uint32 // what is no id
 	aliases map[uintptr]uint32      // see alias
@@ -86,10 +86,11 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 	return index, ok
 }
 
-// recall returns the index of an id that may be there, while the table is lazy.
+// recall returns the index of an id that may be there, while the table is lazy. Where few ids have no slot
+// they are compared one by one: a value that is met again at once needs none.
 func (t *memoTable) recall(id uint64) (index uint32, found bool) {
 	late := t.ids[t.indexed:]
-	if len(late) > 8 {
+	if len(late) > fewLate {
 		if t.indexed > 0 {
 			if index, _, _, found = t.seek(id); found {
 				return index, true
@@ -251,6 +252,7 @@ func (t *memoTable) fresh() (index uint32) {
 const (
 	firstSlots = 64
 	lazyFrom   = 512 // up to so many identities have a slot each from the beginning
+	fewLate    = 8
 )
 
 // room grows the table so that n identities can be added without growing again.
@@ -314,7 +316,7 @@ func (t *memoTable) addNewStrs(v []string) (n int) {
 
 // memoPlace is where look found that an identity is not: good for addAt as long as nothing was put there.
 type memoPlace struct {
-	slot  uint64
+	slot  uint64 // while lazy: the word
 	size  int // of the table, or of the set; 0 if the identity has no place there
 	shown uint32
 	block *addressBlock // while lazy
