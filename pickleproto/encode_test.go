@@ -33,7 +33,7 @@ func TestPooledEncoderIsEmpty(t *testing.T) {
 	for i := range long {
 		long[i] = Tuple{int64(i), "text"}
 	}
-	kept := []string{"scratch", "memo", "names", "globals"}
+	kept := []string{"scratch", "memo", "names", "globals", "goType", "goPlan"} // empty, or of types alone
 	anew := []string{"proto", "bin", "hooked", "h", "base", "most", "frameStart", "frameLimit"} // in newEncoder
 	budget := NewBudget(1 << 30)
 	ids := WithPersistentID(func(v any) (any, bool) { return "id", v == nil })
@@ -56,6 +56,9 @@ func TestPooledEncoderIsEmpty(t *testing.T) {
 			assert.Empty(t, e.memo.wide)
 			assert.Empty(t, e.memo.aliases)
 			assert.Zero(t, e.memo.foreseen)
+			assert.False(t, e.memo.lazy)
+			assert.Zero(t, e.memo.indexed)
+			assert.Zero(t, e.memo.seen.used)
 			assert.Empty(t, e.names)
 			assert.Empty(t, e.globals)
 			encoders.Put(e)

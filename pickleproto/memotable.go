@@ -317,7 +317,7 @@ func (t *memoTable) addNewStrs(v []string) (n int) {
 // memoPlace is where look found that an identity is not: good for addAt as long as nothing was put there.
 type memoPlace struct {
 	slot  uint64 // while lazy: the word
-	size  int // of the table, or of the set; 0 if the identity has no place there
+	size  int    // of the table, or of the set; 0 if the identity has no place there
 	shown uint32
 	block *addressBlock // while lazy
 }
