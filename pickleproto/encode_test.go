@@ -33,7 +33,7 @@ func TestPooledEncoderIsEmpty(t *testing.T) {
 	for i := range long {
 		long[i] = Tuple{int64(i), "text"}
 	}
-	kept := []string{"scratch", "memo", "names", "globals", "goType", "goPlan"} // empty, or of types alone
+	kept := []string{"scratch", "memo", "names", "globals", "goType", "goPlan"}                 // empty, or of types alone
 	anew := []string{"proto", "bin", "hooked", "h", "base", "most", "frameStart", "frameLimit"} // in newEncoder
 	budget := NewBudget(1 << 30)
 	ids := WithPersistentID(func(v any) (any, bool) { return "id", v == nil })
