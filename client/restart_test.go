@@ -151,6 +151,22 @@ var onePicklerAnswers = []string{
 	"\x80\x04\x95\t\x00\x00\x00\x00\x00\x00\x00]\x94(h\x01K\x02e.",
 }
 
+// acceptOne listens, and gives the first connection to serve.
+func acceptOne(t *testing.T, network, addr string, serve func(nc net.Conn)) (at string) {
+	ln, err := net.Listen(network, addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		nc, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer nc.Close()
+		serve(nc)
+	}()
+	return ln.Addr().String()
+}
+
 // A Python server with one Pickler for all its answers, which refer back to each other.
 func TestKeepMemoWithPython(t *testing.T) {
 	ask := func(t *testing.T, addr string) {
@@ -162,23 +178,14 @@ func TestKeepMemoWithPython(t *testing.T) {
 		}
 	}
 	t.Run("as recorded", func(t *testing.T) {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer ln.Close()
-		go func() {
-			nc, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			defer nc.Close()
+		ask(t, acceptOne(t, "tcp", "127.0.0.1:0", func(nc net.Conn) {
 			for _, answer := range onePicklerAnswers {
 				if _, err := nc.Read(make([]byte, 256)); err != nil {
 					return
 				}
 				_, _ = io.WriteString(nc, answer)
 			}
-		}()
-		ask(t, ln.Addr().String())
+		}))
 	})
 	t.Run("live", func(t *testing.T) {
 		python, err := exec.LookPath("python3")
@@ -199,19 +206,11 @@ func TestKeepMemoWithPython(t *testing.T) {
 
 func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	ln, err := net.Listen("unix", path)
-	require.NoError(t, err)
-	defer ln.Close()
-	go func() {
-		nc, err := ln.Accept()
-		if err != nil {
-			return
-		}
+	acceptOne(t, "unix", path, func(nc net.Conn) {
 		b := make([]byte, 100)
 		n, _ := nc.Read(b)
 		_, _ = nc.Write(b[:n])
-		nc.Close()
-	}()
+	})
 	c := dial(t, "unix:"+path)
 	var got string
 	require.NoError(t, c.Do(context.Background(), "x", &got))
