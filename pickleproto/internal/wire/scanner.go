@@ -162,89 +162,119 @@ func (s *Scanner) segment(p []byte) int {
 
 // opcodes is the fast loop: it consumes p as long as opcodes come with their
 // whole arguments and nothing is to be said against them. An opcode that is
-// cut off, wrong or rare it leaves to begin and resume, and returns.
+// cut off, wrong or rare it leaves to begin and resume, and returns; so it
+// does where a frame ends that began within p.
 func (s *Scanner) opcodes(p []byte) int {
-	seen, start, i := s.seen, s.off, 0
-loop:
+	seen, i, at := s.seen, 0, 0
 	for i < len(p) {
+		at = i
 		op := p[i]
 		action := actions[op]
+		seen |= action
 		if length := int(action & actLength); length != 0 {
-			if length > len(p)-i {
-				break
-			}
-			seen |= action
-			i += length
-			// A list of numbers is a run of one opcode: where the next one stands does not wait
-			// for a look at the table.
-			for length <= len(p)-i && p[i] == op {
-				i += length
+			// Whether the argument is there is seen behind the loop. A list of numbers is a run of
+			// one opcode: where the next one stands does not wait for a look at the table.
+			for i += length; i < len(p) && p[i] == op; i += length {
+				at = i
 			}
 			continue
 		}
-		arg := p[i+1:]
-		switch action & actMask {
-		case actCount1:
-			if len(arg) < 1 || int(arg[0]) > len(arg)-1 {
-				break loop
-			}
-			i += 2 + int(arg[0])
+		if action&actMask == actCount1 && i+1 < len(p) {
+			i += 2 + int(p[i+1])
 			if i < len(p) && p[i] == OpMemoize { // nearly always, at protocol 4
-				seen |= actions[OpMemoize]
+				seen |= 1 << (actProtoBit + 4)
 				i++
 			}
-		case actCount4, actSigned4:
-			if len(arg) < 4 {
-				break loop
-			}
-			count := binary.LittleEndian.Uint32(arg)
-			if uint64(count) > uint64(len(arg)-4) || count > math.MaxInt32 {
-				break loop
-			}
-			i += 5 + int(count)
-		case actCount8:
-			if len(arg) < 8 {
-				break loop
-			}
-			count := binary.LittleEndian.Uint64(arg)
-			if count > uint64(len(arg)-8) {
-				break loop
-			}
-			i += 9 + int(count)
-		case actLine:
-			end := bytes.IndexByte(arg, '\n')
-			if end < 0 {
-				break loop
-			}
-			i += end + 2
-		case actTwoLines:
-			first := bytes.IndexByte(arg, '\n')
-			if first < 0 {
-				break loop
-			}
-			second := bytes.IndexByte(arg[first+1:], '\n')
-			if second < 0 {
-				break loop
-			}
-			i += first + second + 3
-		case actStop:
-			s.seen, s.state = seen, atEnd
-			s.op, s.opAt = OpStop, start+int64(i)
-			s.off = start + int64(i) + 1
-			return i + 1
-		default:
-			break loop
+			continue
 		}
-		seen |= action
+		if op == OpStop {
+			s.seen, s.state = seen, atEnd
+			s.op, s.opAt = OpStop, s.off+int64(i)
+			s.off += int64(i) + 1
+			return i + 1
+		}
+		n := s.variable(p[i:], op, i)
+		if n == 0 {
+			break
+		}
+		i += n
+		if op == OpFrame && !s.LaxFrames {
+			p = p[:min(int64(len(p)), s.frameEnd-s.off)]
+		}
+	}
+	if i > len(p) {
+		i = at
 	}
 	s.seen = seen
-	s.off = start + int64(i)
+	s.off += int64(i)
 	if i < len(p) {
 		s.begin(p[i])
 		i++
 		i += s.resume(p[i:])
 	}
 	return i
+}
+
+// variable returns the length of op, with which p begins, and of its argument;
+// at is its distance from s.off. It returns 0 for what is left to begin and
+// resume.
+func (s *Scanner) variable(p []byte, op byte, at int) int {
+	arg := p[1:]
+	switch actions[op] & actMask {
+	case actCount4, actSigned4:
+		if len(arg) < 4 {
+			return 0
+		}
+		count := binary.LittleEndian.Uint32(arg)
+		if uint64(count) > uint64(len(arg)-4) || count > math.MaxInt32 {
+			return 0
+		}
+		return 5 + int(count)
+	case actCount8:
+		if len(arg) < 8 {
+			return 0
+		}
+		count := binary.LittleEndian.Uint64(arg)
+		if count > uint64(len(arg)-8) {
+			return 0
+		}
+		return 9 + int(count)
+	case actLine:
+		end := bytes.IndexByte(arg, '\n')
+		if end < 0 {
+			return 0
+		}
+		return end + 2
+	case actTwoLines:
+		first := bytes.IndexByte(arg, '\n')
+		if first < 0 {
+			return 0
+		}
+		second := bytes.IndexByte(arg[first+1:], '\n')
+		if second < 0 {
+			return 0
+		}
+		return first + second + 3
+	case actProto:
+		if len(arg) < 1 || arg[0] > HighestProtocol {
+			return 0
+		}
+		s.hasProto, s.proto = true, max(s.proto, arg[0])
+		return 2
+	case actFrame:
+		if len(arg) < 8 || s.frameEnd != 0 {
+			return 0
+		}
+		size := binary.LittleEndian.Uint64(arg)
+		if size == 0 || size > uint64(len(arg)-8) {
+			return 0
+		}
+		if !s.LaxFrames {
+			s.frameEnd = s.off + int64(at) + 9 + int64(size)
+		}
+		return 9
+	}
+	return 0
 }
 
 // begin takes the opcode at s.off, whose argument resume then reads.
