@@ -200,8 +200,7 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 		buf = c.appendException(buf[:head], err, m.Protocol)
 	}
 	sendErr := tc.Send(buf)
-	var refused *transport.RefusedError
-	if errors.As(sendErr, &refused) {
+	if sendErr != nil && isRefused(sendErr) {
 		err = sendErr
 		s.log.Warn("cannot answer", "remote", c.remote, "err", err)
 		buf = c.appendException(buf[:head], err, m.Protocol)
@@ -367,6 +366,12 @@ func isBadMessage(err error) bool {
 	var syntax *pickleproto.SyntaxError
 	var limit *pickleproto.LimitError
 	return errors.As(err, &syntax) || errors.As(err, &limit)
+}
+
+// isRefused tells whether an answer was not sent because the convention has no room for it.
+func isRefused(err error) bool {
+	var refused *transport.RefusedError
+	return errors.As(err, &refused)
 }
 
 // isTimeout tells whether a deadline passed, of the connection or of the handler's own making.

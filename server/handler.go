@@ -37,6 +37,7 @@ type Request struct {
 
 	conn      *conn
 	decodeErr error
+	decoded   any // what value decodes into, which else would be allocated
 }
 
 // Decode decodes the request into what v points to: a Python value into *any, else as
@@ -47,6 +48,14 @@ func (r *Request) Decode(v any) error {
 	r.decodeErr = err
 	r.conn.trace(Event{Kind: Decoded, Bytes: len(r.Raw), Protocol: r.Protocol, Err: err})
 	return err
+}
+
+// value decodes the request into a Python value.
+func (r *Request) value() (any, error) {
+	err := r.Decode(&r.decoded)
+	v := r.decoded
+	r.decoded = nil
+	return v, err
 }
 
 // Typed makes a Handler of a function of Go types: the request is bound to an In, the Out is the
@@ -67,11 +76,7 @@ func Typed[In, Out any](f func(context.Context, In) (Out, error)) Handler {
 
 // Echo answers with the value that it was sent. It decodes and encodes.
 var Echo Handler = HandlerFunc(func(_ context.Context, req *Request) (any, error) {
-	var v any
-	if err := req.Decode(&v); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return req.value()
 })
 
 // errEmpty is what a counted message of no bytes is to pickle.loads: EOFError.

@@ -17,8 +17,8 @@ import (
 // not iterable. Besides the builtin types it knows the standard library's containers, Decimal and
 // Fraction; of any other class it knows only that adding 1 to it is not defined.
 var Increment Handler = HandlerFunc(func(_ context.Context, req *Request) (any, error) {
-	var received any
-	if err := req.Decode(&received); err != nil {
+	received, err := req.value()
+	if err != nil {
 		return nil, err
 	}
 	numbers, err := subscript(received, "numbers")

@@ -28,6 +28,8 @@ type stream struct {
 	rw io.ReadWriter // nc, or the direct way to its socket
 	o  Options
 
+	made time.Time
+
 	buf        []byte
 	start, end int
 	small      []byte
@@ -36,17 +38,21 @@ type stream struct {
 	mid        bool                // a message has begun to arrive
 	begun      bool                // anything has arrived at all
 
-	writeArmed time.Time // the write deadline that is set; guarded by the one sender
+	writeArmed time.Duration // the write deadline that is set, by clock; guarded by the one sender
 
 	mu          sync.Mutex // guards what follows, which Interrupt reads and changes
 	waiting     bool       // Receive waits for the first byte of a message
 	interrupted bool
 	quiet       time.Duration // of Interrupt
-	readArmed   time.Time     // the read deadline that is set; zero is none
+	readArmed   time.Duration // the read deadline that is set, by clock; 0 is none
 }
 
+// clock is the time by which a stream knows its deadlines. To read it takes half of what time.Now does,
+// which is as much as decoding a small message.
+func (s *stream) clock() time.Duration { return time.Since(s.made) }
+
 func newStream(nc net.Conn, o Options) stream {
-	return stream{nc: nc, rw: directly(nc), o: o}
+	return stream{nc: nc, rw: directly(nc), o: o, made: time.Now()}
 }
 
 func (s *stream) NetConn() net.Conn { return s.nc }
@@ -183,7 +189,7 @@ func (s *stream) timedOut(first bool, err error) error {
 	switch {
 	case first && interrupted:
 		return ErrInterrupted
-	case armed.IsZero():
+	case armed == 0:
 		return err // somebody else's deadline: the owner of the net.Conn set it
 	case first:
 		return &TimeoutError{Waiting: "a message", After: s.o.IdleTimeout}
@@ -195,23 +201,18 @@ func (s *stream) timedOut(first bool, err error) error {
 // a small decode, so one that is not much too early is left as it is.
 func (s *stream) armIdle() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.waiting = true
-	if s.interrupted {
-		s.arm(time.Now().Add(s.quiet))
-		return
-	}
-	if s.o.IdleTimeout <= 0 {
-		if !s.readArmed.IsZero() {
-			s.arm(time.Time{})
+	switch idle := s.o.IdleTimeout; {
+	case s.interrupted:
+		s.arm(s.quiet)
+	case idle <= 0:
+		s.disarm()
+	default:
+		if left := s.readArmed - s.clock(); s.readArmed == 0 || left > idle || left < idle-idle/8 {
+			s.arm(idle)
 		}
-		return
 	}
-	now := time.Now()
-	wanted := now.Add(s.o.IdleTimeout)
-	if s.readArmed.IsZero() || s.readArmed.After(wanted) || wanted.Sub(s.readArmed) > s.o.IdleTimeout/8 {
-		s.arm(wanted)
-	}
+	s.mu.Unlock()
 }
 
 func (s *stream) stopWaiting() {
@@ -223,18 +224,26 @@ func (s *stream) stopWaiting() {
 // armMessage sets the deadline for the rest of a message.
 func (s *stream) armMessage() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.o.ReadTimeout > 0 {
-		s.arm(time.Now().Add(s.o.ReadTimeout))
-	} else if !s.readArmed.IsZero() {
-		s.arm(time.Time{})
+		s.arm(s.o.ReadTimeout)
+	} else {
+		s.disarm()
 	}
+	s.mu.Unlock()
 }
 
-// arm is called with mu held.
-func (s *stream) arm(t time.Time) {
-	s.readArmed = t
-	_ = s.nc.SetReadDeadline(t) // fails only on a closed connection, where Read says so
+// arm sets the deadline for reading so much from now. It is called with mu held.
+func (s *stream) arm(after time.Duration) {
+	s.readArmed = s.clock() + after
+	_ = s.nc.SetReadDeadline(time.Now().Add(after)) // fails only on a closed connection, where Read says so
+}
+
+// disarm takes the deadline away. It is called with mu held.
+func (s *stream) disarm() {
+	if s.readArmed != 0 {
+		s.readArmed = 0
+		_ = s.nc.SetReadDeadline(time.Time{})
+	}
 }
 
 func (s *stream) Interrupt(after time.Duration) {
@@ -242,17 +251,17 @@ func (s *stream) Interrupt(after time.Duration) {
 	defer s.mu.Unlock()
 	s.interrupted, s.quiet = true, max(after, time.Nanosecond)
 	if s.waiting {
-		s.arm(time.Now().Add(s.quiet))
+		s.arm(s.quiet)
 	}
 }
 
 // write is one Write of all of p.
 func (s *stream) write(p []byte) error {
 	if s.o.WriteTimeout > 0 {
-		now := time.Now()
-		if s.writeArmed.Sub(now) < s.o.WriteTimeout {
-			s.writeArmed = now.Add(s.o.WriteTimeout + s.o.WriteTimeout/4)
-			_ = s.nc.SetWriteDeadline(s.writeArmed)
+		if now := s.clock(); s.writeArmed-now < s.o.WriteTimeout {
+			after := s.o.WriteTimeout + s.o.WriteTimeout/4
+			s.writeArmed = now + after
+			_ = s.nc.SetWriteDeadline(time.Now().Add(after))
 		}
 	}
 	_, err := s.rw.Write(p)
