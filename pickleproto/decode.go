@@ -44,6 +44,7 @@ type machine struct {
 	sparse    map[int]any // entries far beyond the end of memo
 	lazy      []lazyMemo  // entries of memo that are nil
 	memoCount int         // entries, which is what MEMOIZE goes by
+	memoLeft  int         // entries of memo's array that a short message left as they were
 
 	proto      int     // PROTO's argument; 0 without
 	frameEnd   int     // 0 outside of a frame
@@ -118,15 +119,19 @@ func (m *machine) finish(err error) {
 	}
 	// No opcode pushes more than one item: that bounds what was ever written to the stack. What a short
 	// message left there is small, and the next one writes over it.
+	// The same goes for the memo.
 	if len(m.whole) > len(shortStarter{}.text) || m.c.bringsValues() {
 		m.stack = emptied(m.stack, len(m.whole)+1)
+		m.memo, m.memoLeft = emptied(m.memo, max(len(m.memo), m.memoLeft)), 0
 	} else {
-		m.stack = m.stack[:0]
+		m.stack, m.memo, m.memoLeft = m.stack[:0], m.memo[:0], max(len(m.memo), m.memoLeft)
 	}
-	m.memo = emptied(m.memo, len(m.memo))
-	if m.stack == nil {
+	switch {
+	case m.stack == nil:
 		m.heights = nil
-	} else {
+	case err == nil && len(m.heights) > 0:
+		m.heights[0] = 0 // of the result; all above it are 0, as run leaves them
+	default:
 		clear(m.heights[:min(len(m.whole)+1, len(m.heights))])
 	}
 	if cap(m.marks) > pooledItems {

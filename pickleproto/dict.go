@@ -416,16 +416,12 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 	case n == 0:
 		return nil
 	case d.t == nil:
-		if expect <= n && a.fillShape(d, pairs) {
+		if expect <= n && (a.fillShape(d, pairs) || a.fillFew(d, pairs)) {
 			return nil
 		}
 		t, size := a.keyTable(), max(n, expect)
 		t.keys, d.values = a.anys(size)[:0], a.anys(size)[:0]
 		d.t = t
-		if size <= smallTable && d.fillFew(pairs) {
-			a.shapes.add(t)
-			return nil
-		}
 		if size > smallTable {
 			a.charge(4 * indexSize(size))
 			t.makeIndex(size)
@@ -463,29 +459,32 @@ func (d *Dict) extend(pairs []any, expect int, h *hasher, a *arena) error {
 	return err
 }
 
-// fillFew sets keys and values in an empty dict that has a table of its own if they are few, and the
-// keys strs all of which are different; otherwise it does nothing.
-func (d *Dict) fillFew(pairs []any) bool {
+// fillFew fills an empty dict with keys and values, given in turn, if they are few, and the keys short
+// strs all of which are different. Otherwise it does nothing, and reports so.
+func (a *arena) fillFew(d *Dict, pairs []any) bool {
 	n := len(pairs) / 2
-	keys, values := d.t.keys[:n], d.values[:n]
-	for i := range n {
-		k, ok := pairs[2*i].(string)
+	if n == 0 || n > smallTable || len(pairs)&1 != 0 {
+		return false
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		k, ok := pairs[i].(string)
 		if !ok || len(k) >= longText {
-			clear(keys[:i])
 			return false
 		}
-		for _, x := range keys[:i] {
-			if x.(string) == k {
-				clear(keys[:i])
+		for j := 0; j < i; j += 2 {
+			if pairs[j].(string) == k {
 				return false
 			}
 		}
-		keys[i] = pairs[2*i]
 	}
-	for i := range values {
-		values[i] = pairs[2*i+1]
+	cells, t := a.anys(2*n), a.keyTable()
+	keys, values := cells[:n:n], cells[n:]
+	for i := range keys {
+		keys[i], values[i] = pairs[2*i], pairs[2*i+1]
 	}
-	d.t.keys, d.values = keys, values
+	t.keys = keys
+	d.t, d.values = t, values
+	a.shapes.add(t)
 	return true
 }
 

@@ -8,10 +8,11 @@ package pickleproto
 // over returns the largest height of stack[at:], where a container takes items from, and
 // clears those heights, for the items leave the stack.
 func (m *machine) over(at, top int) (h int32) {
-	for _, x := range m.heights[at : top+1] {
+	heights := m.heights[at : top+1]
+	for i, x := range heights {
 		h = max(h, x)
+		heights[i] = 0
 	}
-	clear(m.heights[at : top+1])
 	m.nested++
 	return h
 }

@@ -29,7 +29,10 @@ func (m *machine) memoizeStrs(strs []string) {
 	if n+len(strs) > cap(m.memo) {
 		m.growMemo(n + len(strs))
 	}
-	m.memo = m.memo[:n+len(strs)] // never written to before, so nil
+	m.memo = m.memo[:n+len(strs)]
+	if n < m.memoLeft { // else never written to before, so nil
+		clear(m.memo[n:min(m.memoLeft, n+len(strs))])
+	}
 	m.memoCount += len(strs)
 	m.charge(32)
 	m.lazy = append(m.lazy, lazyMemo{n, strs})

@@ -187,6 +187,12 @@ func (m *machine) loadReadOnlyBuffer(data []byte, i int) (int, error) {
 
 // str makes the str of the n valid bytes at data[i:].
 func (m *machine) str(data []byte, i, n int) any {
+	if n > 2 && m.textAll && m.nStrs < len(m.strs) { // of a short message
+		p := &m.strs[m.nStrs]
+		m.nStrs++
+		*p = stringOf(m.text[i : i+n])
+		return boxString(p)
+	}
 	if n <= 2 {
 		if n == 0 {
 			return anyEmptyStr

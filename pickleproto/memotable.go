@@ -12,7 +12,8 @@ import (
 //
 // Of the many values of a large message few are met again, and then mostly from early on. So beyond the first
 // few hundred the table is lazy: that a value is new is known from a set of addresses, and it gets its slot
-// only when something is looked up that was, perhaps, there before.
+// only when something is looked up that was, perhaps, there before. The few of a small message have no slots
+// either: they are compared one by one.
 type memoTable struct {
 	ids   []uint64 // by memo index; 0 where nothing can ask again
 	slots []uint32 // 0: empty; else the memo index + 1, and above it bits of the hash
@@ -21,7 +22,7 @@ type memoTable struct {
 	lazy    bool
 	seen    addressSet // while lazy: where the identities of ids are, and some others perhaps
 	indexed int        // while lazy: how many ids have a slot
-	limit   int        // while ids are fewer there is room for one more
+	limit   int        // while ids are fewer there is room for one more; 0 while there are few, which have no slot
 
 	wide    map[wideIdentity]uint32 // what is no id
 	aliases map[uintptr]uint32      // see alias
@@ -80,10 +81,22 @@ func (t *memoTable) find(address uintptr, tag uint32) (index uint32, ok bool) {
 			return 0, false
 		}
 		index, ok = t.recall(idOf(address, tag))
-	} else if len(t.slots) > 0 {
+	} else if t.limit > 0 {
 		index, _, _, ok = t.seek(idOf(address, tag))
+	} else {
+		index, ok = t.amongFew(idOf(address, tag))
 	}
 	return index, ok
+}
+
+// amongFew returns the index of an id while there are few.
+func (t *memoTable) amongFew(id uint64) (index uint32, found bool) {
+	for i, other := range t.ids {
+		if other == id {
+			return uint32(i), true
+		}
+	}
+	return 0, false
 }
 
 // recall returns the index of an id that may be there, while the table is lazy. Where few ids have no slot
@@ -194,6 +207,12 @@ func (t *memoTable) seekOrAdd(address uintptr, tag uint32) (index uint32, found 
 	}
 	id := idOf(address, tag)
 	if !t.lazy {
+		if t.limit == 0 && len(t.ids) < min(mostFew, cap(t.ids)) {
+			if index, found = t.amongFew(id); !found {
+				index = t.push(id)
+			}
+			return index, found
+		}
 		t.room(1)
 	}
 	if !t.lazy {
@@ -251,6 +270,7 @@ func (t *memoTable) fresh() (index uint32) {
 
 const (
 	firstSlots = 64
+	mostFew    = 8
 	lazyFrom   = 512 // up to so many identities have a slot each from the beginning
 	fewLate    = 8
 )
@@ -265,7 +285,10 @@ func (t *memoTable) room(n int) {
 		return
 	}
 	if len(t.ids)+n > lazyFrom {
-		t.lazy, t.indexed, t.limit = true, len(t.ids), cap(t.ids)
+		if t.lazy = true; t.limit > 0 {
+			t.indexed = len(t.ids)
+		}
+		t.limit = cap(t.ids)
 		if len(t.seen.blocks) == 0 {
 			t.seen.grow()
 		}
@@ -274,13 +297,17 @@ func (t *memoTable) room(n int) {
 		}
 		return
 	}
-	for 2*(len(t.ids)+n) > len(t.slots) {
-		t.index(max(firstSlots, 4*len(t.slots)))
+	size := max(firstSlots, len(t.slots))
+	for 2*(len(t.ids)+n) > size {
+		size *= 4
 	}
-	t.limit = t.eagerLimit()
+	if size > len(t.slots) {
+		t.index(size)
+	} else if t.limit == 0 {
+		t.enterIDs(0)
+	}
+	t.limit = min(len(t.slots)/2, cap(t.ids), lazyFrom)
 }
-
-func (t *memoTable) eagerLimit() int { return min(len(t.slots)/2, cap(t.ids), lazyFrom) }
 
 // addNewStrs gives the next indices to as many strs, from the first on, as are short and seen at a glance to
 // be new. There must be room for all.
@@ -332,7 +359,7 @@ func (t *memoTable) look(address uintptr, tag uint32) (p memoPlace, index uint32
 			}
 			return memoPlace{slot: word, size: len(t.seen.blocks), block: b}, index, found
 		}
-	} else if len(t.slots) > 0 && !isWide(address, tag) {
+	} else if t.limit > 0 && !isWide(address, tag) {
 		if home := uint64(address) >> 3 & uint64(len(t.slots)-1); t.slots[home] == 0 {
 			return memoPlace{home, len(t.slots), uint32(uint64(address)*scatter>>8) << t.shift, nil}, 0, false
 		}
@@ -397,7 +424,7 @@ func (t *memoTable) growIDs(n int) {
 // truncate forgets the indices from n on.
 func (t *memoTable) truncate(n int) {
 	t.ids = t.ids[:n]
-	if len(t.slots) > 0 {
+	if t.limit > 0 && len(t.slots) > 0 {
 		t.index(len(t.slots))
 		t.indexed = n
 	}
@@ -414,7 +441,7 @@ func forgetFrom[K comparable](indices map[K]uint32, n int) {
 func (t *memoTable) reset() {
 	if t.lazy {
 		t.seen.reset()
-	} else {
+	} else if t.limit > 0 {
 		t.indexed = len(t.ids)
 	}
 	if len(t.slots) > 1024 && t.indexed < len(t.slots)/32 || max(len(t.slots), cap(t.ids)) > 1<<21 {
@@ -425,7 +452,7 @@ func (t *memoTable) reset() {
 		clear(t.slots)
 	}
 	t.ids, t.foreseen, t.lazy, t.indexed = t.ids[:0], 0, false, 0
-	t.limit = t.eagerLimit()
+	t.limit = 0
 	t.wide = nil
 	if len(t.aliases) > keepNames {
 		t.aliases = nil

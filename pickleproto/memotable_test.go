@@ -25,12 +25,19 @@ func TestMemoAgainstMap(t *testing.T) {
 				m.step()
 			}
 			m.all()
-			m.table.reset()
-			clear(m.known)
-			for range 100 {
-				m.step()
+			for steps := 100; steps > 0; steps -= 1 + r.IntN(5) { // less and less, up to the few that have no slots
+				m.table.reset()
+				clear(m.known)
+				for range steps {
+					m.step()
+				}
+				m.all()
+				m.truncate(r.IntN(1 + m.table.len()))
+				for range steps / 4 {
+					m.step()
+				}
+				m.all()
 			}
-			m.all()
 		})
 	}
 }

@@ -87,6 +87,11 @@ func (m *machine) loadShortInts(l *List, data []byte, i int) (next int) {
 			m.boxInts(l, ints[:n])
 			return i + 1
 		}
+		if data[i] == wire.OpBinInt1 && i+1 < len(data) {
+			ints[n] = int64(data[i+1])
+			i += 2
+			continue
+		}
 		v, size := intAt(data[i:])
 		if size == 0 {
 			return 0

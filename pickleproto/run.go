@@ -250,7 +250,7 @@ func (m *machine) run() (any, int, error) {
 			if i < len(data) && data[i] == wire.OpMark && len(m.marks) < cap(m.marks) {
 				items, next := m.scalars(stack, data, i+1)
 				if next < len(data) && data[next] == wire.OpSetItems {
-					if m.opAt = next; m.fillShape(c, items[len(stack):]) {
+					if m.opAt = next; m.fillShape(c, items[len(stack):]) || m.fillFew(c, items[len(stack):]) {
 						i = next + 1
 						continue
 					}
@@ -301,7 +301,7 @@ func (m *machine) run() (any, int, error) {
 			}
 			m.opAt = i - 1
 			if op == wire.OpSetItems && len(m.deferred) == 0 && fence > m.marks[len(m.marks)-1] {
-				if d, ok := stack[fence-1].(*Dict); ok && d.t == nil && m.fillShape(d, stack[fence:]) {
+				if d, ok := stack[fence-1].(*Dict); ok && d.t == nil && (m.fillShape(d, stack[fence:]) || m.fillFew(d, stack[fence:])) {
 					if top >= fence {
 						m.raise(fence-1, m.over(fence, top)+1)
 					}

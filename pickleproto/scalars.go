@@ -15,7 +15,8 @@ var isScalar = [256]bool{
 }
 
 // longestScalar is the length of the longest opcode of isScalar with an argument of fixed size.
-const longestScalar = 9
+// A str of less than 8 bytes is looked at by one word.
+const longestScalar = 10
 
 // scalars pushes numbers, short strs and the like, up to the first opcode that it leaves to run: that is
 // one that is no scalar, that stands near the end of the data, or that is wrong. It returns the stack and
@@ -59,7 +60,12 @@ func (m *machine) scalars(stack []any, data []byte, i int) ([]any, int) {
 		case wire.OpShortBinUnicode:
 			n := int(data[i+1])
 			from, to := i+2, i+2+n
-			if to >= len(data) || (n < 8 || n > 16 || !asciiTwoWords(data[from:to])) && !validStr(data, from, to) {
+			switch {
+			case to >= len(data):
+				return stack, i
+			case n < 8 && binary.LittleEndian.Uint64(data[from:])<<((64-8*uint(n))&63)&highBits == 0:
+			case n >= 8 && n <= 16 && asciiTwoWords(data[from:to]):
+			case !validStr(data, from, to):
 				return stack, i
 			}
 			m.opAt = i

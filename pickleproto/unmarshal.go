@@ -16,6 +16,20 @@ type Unmarshaler interface{ UnmarshalPickle(v any) error }
 // unmarshal decodes the pickle at the beginning of data into what v points to. With whole set
 // the pickle must be all of data; otherwise its length goes to *n.
 func unmarshal(data []byte, v any, c *config, whole bool, n *int) error {
+	if target, isAny := v.(*any); isAny && target != nil && c.binding.err == nil {
+		x, used, err := decode(data, c)
+		if err == nil && whole && used != len(data) {
+			err = errTrailing(used)
+		}
+		if err != nil {
+			return err
+		}
+		*target = x
+		if n != nil {
+			*n = used
+		}
+		return nil
+	}
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
 		return errNilTarget
@@ -23,28 +37,20 @@ func unmarshal(data []byte, v any, c *config, whole bool, n *int) error {
 	if c.binding.err != nil {
 		return c.binding.err
 	}
-	target, isAny := v.(*any)
-	var plan *typePlan
-	if !isAny {
-		plan = planOf(rv.Type().Elem())
-		if used, ok := unmarshalFast(data, rv.Elem(), plan, c, whole); ok {
-			if n != nil {
-				*n = used
-			}
-			return nil
+	plan := planOf(rv.Type().Elem())
+	used, ok := unmarshalFast(data, rv.Elem(), plan, c, whole)
+	if !ok {
+		var x any
+		var err error
+		if x, used, err = decode(data, c); err != nil {
+			return err
 		}
-	}
-	x, used, err := decode(data, c)
-	if err != nil {
-		return err
-	}
-	if whole && used != len(data) {
-		return errTrailing(used)
-	}
-	if isAny {
-		*target = x
-	} else if err := bindInto(rv.Elem(), x, plan, data[:used], c); err != nil {
-		return err
+		if whole && used != len(data) {
+			return errTrailing(used)
+		}
+		if err := bindInto(rv.Elem(), x, plan, data[:used], c); err != nil {
+			return err
+		}
 	}
 	if n != nil {
 		*n = used
