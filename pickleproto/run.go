@@ -30,8 +30,14 @@ func (m *machine) run() (any, int, error) {
 	stack := m.stack[:0]
 	fence, top := 0, -1
 	i := m.from
-	if m.part && m.frameEnd != 0 {
-		data = data[:min(m.frameEnd, len(data))]
+	if m.part {
+		if m.frameEnd != 0 {
+			data = data[:min(m.frameEnd, len(data))]
+		}
+	} else if size, ok := wire.Framed(data); ok { // as nearly all begin
+		i = wire.HeaderLength
+		m.proto, m.frameEnd = int(data[1]), i+size
+		data = data[:m.frameEnd]
 	}
 	for {
 		if i >= len(data) {
@@ -236,6 +242,12 @@ func (m *machine) run() (any, int, error) {
 			if i < len(data) && data[i] == wire.OpMemoize {
 				i++
 				m.memoize(c)
+			}
+			if len(data)-i > 2 && data[i] == wire.OpMark && data[i+1] == wire.OpBinInt1 {
+				m.opAt = i
+				if next := m.loadShortInts(c, data, i+1); next != 0 {
+					i = next
+				}
 			}
 		case wire.OpEmptyDict:
 			m.opAt = i - 1

@@ -44,7 +44,9 @@ func (c *rawConn) Send(buf []byte) error { return c.write(buf) }
 // the opcodes that were understood, in which the peer can be told.
 func (c *rawConn) Receive() (Message, error) {
 	c.next()
-	c.scan.Reset()
+	if c.scan.Offset() > 0 {
+		c.scan.Reset()
+	}
 	scanned := 0
 	for {
 		if p := c.pending()[scanned:]; len(p) > 0 {

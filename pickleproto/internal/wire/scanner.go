@@ -160,35 +160,26 @@ func (s *Scanner) segment(p []byte) int {
 	return n
 }
 
-// opcodes is the fast loop: it consumes p as long as opcodes come with their
+// opcodes is the fast way: it consumes p as long as opcodes come with their
 // whole arguments and nothing is to be said against them. An opcode that is
 // cut off, wrong or rare it leaves to begin and resume, and returns; so it
 // does where a frame ends that began within p.
 func (s *Scanner) opcodes(p []byte) int {
 	seen, i, at := s.seen, 0, 0
-	for i < len(p) {
-		at = i
+	if size, ok := Framed(p); ok && s.off == 0 && !s.LaxFrames { // as nearly all begin, at protocol 4
+		i = HeaderLength
+		p = p[:HeaderLength+size]
+		s.hasProto, s.proto, s.frameEnd = true, p[1], int64(len(p))
+		seen |= actions[OpProto] | actions[OpFrame]
+	}
+	for {
+		i, at, seen = skip(p, i, seen)
+		if i >= len(p) {
+			break
+		}
 		op := p[i]
-		action := actions[op]
-		seen |= action
-		if length := int(action & actLength); length != 0 {
-			// Whether the argument is there is seen behind the loop. A list of numbers is a run of
-			// one opcode: where the next one stands does not wait for a look at the table.
-			for i += length; i < len(p) && p[i] == op; i += length {
-				at = i
-			}
-			continue
-		}
-		if action&actMask == actCount1 && i+1 < len(p) {
-			i += 2 + int(p[i+1])
-			if i < len(p) && p[i] == OpMemoize { // nearly always, at protocol 4
-				seen |= 1 << (actProtoBit + 4)
-				i++
-			}
-			continue
-		}
 		if op == OpStop {
-			s.seen, s.state = seen, atEnd
+			s.seen, s.state = seen|actions[OpStop], atEnd
 			s.op, s.opAt = OpStop, s.off+int64(i)
 			s.off += int64(i) + 1
 			return i + 1
@@ -197,6 +188,7 @@ func (s *Scanner) opcodes(p []byte) int {
 		if n == 0 {
 			break
 		}
+		seen |= actions[op]
 		i += n
 		if op == OpFrame && !s.LaxFrames {
 			p = p[:min(int64(len(p)), s.frameEnd-s.off)]
@@ -213,6 +205,56 @@ func (s *Scanner) opcodes(p []byte) int {
 		i += s.resume(p[i:])
 	}
 	return i
+}
+
+// HeaderLength is the length of PROTO and FRAME with their arguments.
+const HeaderLength = 2 + 9
+
+// Framed reports whether p begins with PROTO and FRAME, as is right, and holds
+// all of that frame, the size of which it returns.
+func Framed(p []byte) (size int, ok bool) {
+	if len(p) < HeaderLength || p[0] != OpProto || p[1] > HighestProtocol || p[2] != OpFrame {
+		return 0, false
+	}
+	n := binary.LittleEndian.Uint64(p[3:])
+	return int(n), n-1 < uint64(len(p)-HeaderLength)
+}
+
+// skip goes from p[i:] up to the first opcode that is none of the most frequent, those of fixed length and
+// the short counted ones. The last opcode, which is at at, may be cut off: then next is beyond p.
+//
+// It is without all else so that the compiler keeps everything in registers.
+func skip(p []byte, i int, seen uint32) (next, at int, _ uint32) {
+	for uint(i) < uint(len(p)) {
+		op := p[i]
+		action := actions[op]
+		length := int(action & actLength)
+		if length == 0 {
+			if action&actMask != actCount1 || i+1 >= len(p) {
+				break
+			}
+			at = i
+			seen |= action
+			i += 2 + int(p[i+1])
+			if uint(i) < uint(len(p)) && p[i] == OpMemoize { // nearly always, at protocol 4
+				seen |= 1 << (actProtoBit + 4)
+				i++
+			}
+			continue
+		}
+		at = i
+		seen |= action
+		i += length
+		if length > 1 {
+			// A list of numbers is a run of one opcode: where the next one stands does not wait for a
+			// look at the table.
+			for uint(i) < uint(len(p)) && p[i] == op {
+				at = i
+				i += length
+			}
+		}
+	}
+	return i, at, seen
 }
 
 // variable returns the length of op, with which p begins, and of its argument;
