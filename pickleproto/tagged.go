@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"reflect"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // UnmarshalTagged reads the pickle of a tuple whose first items are strs that say of which Go types
@@ -33,9 +34,11 @@ func (p *Prepared) UnmarshalTagged(data []byte, tags [][]byte, rest []any, choos
 		return false
 	}
 	for i := range tags {
-		if tags[i], ok = r.key(); !ok || !utf8.Valid(tags[i]) {
+		tag, ok := r.key()
+		if !ok || !ascii(tag, 0, len(tag)) && !utf8.Valid(tag) {
 			return false
 		}
+		tags[i] = tag
 	}
 	return choose() && r.each(rest) && r.tupleTail(n, most) && r.stop()
 }
@@ -56,13 +59,34 @@ func (r *reader) each(pointers []any) bool {
 		if r.far >= 0 {
 			r.far = r.depth // most of the message is likely to be one argument
 		}
-		rv := reflect.ValueOf(v)
-		if rv.Kind() != reflect.Pointer || rv.IsNil() {
-			return false
-		}
-		if plan := planOf(rv.Type().Elem()); plan.fast == nil || !plan.fast(r, placeOf(rv)) {
+		plan := r.planBehind(v)
+		if plan == nil || plan.fast == nil || !plan.fast(r, dataPointer(v)) {
 			return false
 		}
 	}
 	return true
+}
+
+// pointerPlan is a plan by the type of a pointer to what it is for.
+type pointerPlan struct {
+	typ  unsafe.Pointer
+	plan *typePlan
+}
+
+// planBehind returns the plan of what v points to; nil if v is no pointer. The arguments of calls are of
+// few types, so a pooled reader remembers their plans.
+func (r *reader) planBehind(v any) *typePlan {
+	typ := typeWord(v)
+	known := &r.pointerPlans[uintptr(typ)>>5%uintptr(len(r.pointerPlans))]
+	if typ == nil || known.typ != typ {
+		t := reflect.TypeOf(v)
+		if t == nil || t.Kind() != reflect.Pointer {
+			return nil
+		}
+		*known = pointerPlan{typ, planOf(t.Elem())}
+	}
+	if dataPointer(v) == nil {
+		return nil
+	}
+	return known.plan
 }

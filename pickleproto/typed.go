@@ -62,6 +62,8 @@ type reader struct {
 	parts    *parts // what was left to the machine so far
 	in       pointee
 	fetched  [fetchedStrs]fetchedStr // the latest of them, by their index in the memo
+
+	pointerPlans [8]pointerPlan // of this message's types, or those of messages before
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}

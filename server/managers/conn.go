@@ -27,6 +27,8 @@ type client struct {
 	host   string
 	called map[*object]struct{} // for OrphanTimeout
 	call   call                 // the one under way
+	pair   [2]any               // kind and value of the answer
+	reply  any                  // the tuple of both
 
 	accepted bool // the connection goes on with calls of objects
 	shutdown bool // the client has demanded the server's end
@@ -230,16 +232,22 @@ func (c *client) answer(ctx context.Context, msg transport.Message) error {
 
 // guarded calls serve; its panic is an error that says nothing of its innards.
 func (c *client) guarded(ctx context.Context, serve func(*client, context.Context) (answer, error)) (a answer, err error) {
-	x := &callContext{Context: ctx, client: c}
+	var x *callContext
+	if d := c.call.direct; d == nil || d.m.context { // else nobody sees it
+		x = &callContext{Context: ctx, client: c}
+		ctx = x
+	}
 	defer func() {
-		x.end()
+		if x != nil {
+			x.end()
+		}
 		if r := recover(); r != nil {
 			c.m.log.Error("method panicked", "remote", c.tc.NetConn().RemoteAddr(), "method", c.call.method,
 				"panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = &tracebackError{fmt.Errorf("internal error in the method %s", pickleproto.Repr(clip(c.call.method)))}
 		}
 	}()
-	return serve(c, x)
+	return serve(c, ctx)
 }
 
 // failed is the answer for an error.
@@ -281,6 +289,22 @@ const keepBuffer = 64 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
+// isRefused tells whether an answer was not sent because the convention has no room for it.
+func isRefused(err error) bool {
+	var refused *transport.RefusedError
+	return errors.As(err, &refused)
+}
+
+var anyReturn any = "#RETURN"
+
+// kindText is the kind of an answer as the client's str.
+func kindText(kind string, protocol int) any {
+	if kind == anyReturn && protocol > 2 {
+		return anyReturn
+	}
+	return text(kind, protocol)
+}
+
 // send sends an answer; what has no pickle is told so.
 func (c *client) send(protocol int, a answer) error {
 	out := buffers.Get().(*[]byte)
@@ -291,12 +315,15 @@ func (c *client) send(protocol int, a answer) error {
 	}()
 	head := c.tc.Headroom()
 	buf := append((*out)[:0], make([]byte, head)...)
-	buf, err := c.m.encode[protocol].AppendMarshal(buf, pickleproto.Tuple{text(a.kind, protocol), a.value})
+	if c.reply == nil {
+		c.reply = pickleproto.Tuple(c.pair[:])
+	}
+	c.pair[0], c.pair[1] = kindText(a.kind, protocol), a.value
+	buf, err := c.m.encode[protocol].AppendMarshal(buf, c.reply)
+	c.pair[1] = nil
 	if err == nil {
 		*out = buf
-		err = c.tc.Send(buf)
-		var refused *transport.RefusedError
-		if !errors.As(err, &refused) {
+		if err = c.tc.Send(buf); err == nil || !isRefused(err) {
 			return err
 		}
 	}

@@ -16,7 +16,10 @@ import (
 type direct struct {
 	m        *method
 	pointers []any           // to the variables that the request's arguments are read into
-	in       []reflect.Value // what the method is called with, made of them; its context comes first
+	items    any             // pointers
+	fn       reflect.Value   // the method
+	in       []reflect.Value // what it is called with, made of the variables; a receiver and a context come first
+	context  int             // index of that context; -1 without
 	clear    []reflect.Value // the variables
 }
 
@@ -31,8 +34,12 @@ func directPool(m *method) *sync.Pool {
 		}
 	}
 	return &sync.Pool{New: func() any {
-		d := &direct{m: m}
+		d := &direct{m: m, fn: m.fn, context: -1}
+		if m.unbound.IsValid() {
+			d.fn, d.in = m.unbound, append(d.in, m.receiver)
+		}
 		if m.context {
+			d.context = len(d.in)
 			d.in = append(d.in, reflect.Value{})
 		}
 		for i, t := range m.in {
@@ -46,6 +53,7 @@ func directPool(m *method) *sync.Pool {
 				d.pointers = append(d.pointers, v.FieldByIndex(p.field).Addr().Interface())
 			}
 		}
+		d.items = d.pointers
 		return d
 	}}
 }
@@ -84,7 +92,7 @@ func (c *call) directly(data []byte) bool {
 			return false
 		}
 		d = m.direct.Get().(*direct)
-		rest[0], rest[1] = d.pointers, &struct{}{} // a dict with no entry
+		rest[0], rest[1] = d.items, &struct{}{} // a dict with no entry
 		return true
 	})
 	if !ok {
@@ -100,10 +108,10 @@ func (c *call) directly(data []byte) bool {
 
 // invoke calls the method.
 func (d *direct) invoke(ctx context.Context) (any, error) {
-	if d.m.context {
-		d.in[0] = reflect.ValueOf(ctx)
+	if d.context >= 0 {
+		d.in[d.context] = reflect.ValueOf(ctx)
 	}
-	v, err := d.m.finish(d.m.fn.Call(d.in))
+	v, err := d.m.finish(d.fn.Call(d.in))
 	d.free()
 	return v, err
 }
@@ -114,8 +122,8 @@ func (d *direct) free() {
 	for _, v := range d.clear {
 		v.SetZero()
 	}
-	if d.m.context {
-		d.in[0] = reflect.Value{}
+	if d.context >= 0 {
+		d.in[d.context] = reflect.Value{}
 	}
 	d.m.direct.Put(d)
 }

@@ -66,6 +66,8 @@ func put[V any](m *map[string]V, k string, v V) {
 type method struct {
 	name     string // in Python
 	fn       reflect.Value
+	unbound  reflect.Value // fn as a function of receiver and arguments, which is called sooner; invalid if fn has no receiver
+	receiver reflect.Value
 	context  bool // takes one, first
 	in       []reflect.Type
 	params   []param // those of a struct of named ones included
@@ -238,6 +240,7 @@ func reflected(v any, cfg *registerConfig, typeid string) (*reflectedValue, erro
 		if err != nil {
 			return nil, err
 		}
+		m.unbound, m.receiver = t.Method(i).Func, rv
 		if r.methods[name] != nil {
 			return nil, fmt.Errorf("managers: two methods of %v are %s in Python", t, name)
 		}

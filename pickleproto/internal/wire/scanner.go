@@ -166,11 +166,14 @@ func (s *Scanner) segment(p []byte) int {
 // does where a frame ends that began within p.
 func (s *Scanner) opcodes(p []byte) int {
 	seen, i, at := s.seen, 0, 0
-	if size, ok := Framed(p); ok && s.off == 0 && !s.LaxFrames { // as nearly all begin, at protocol 4
+	if size, ok := Framed(p); ok && s.off == 0 { // as nearly all begin, at protocol 4
 		i = HeaderLength
-		p = p[:HeaderLength+size]
-		s.hasProto, s.proto, s.frameEnd = true, p[1], int64(len(p))
+		s.hasProto, s.proto = true, p[1]
 		seen |= actions[OpProto] | actions[OpFrame]
+		if !s.LaxFrames {
+			p = p[:HeaderLength+size]
+			s.frameEnd = int64(len(p))
+		}
 	}
 	for {
 		i, at, seen = skip(p, i, seen)
