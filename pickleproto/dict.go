@@ -390,7 +390,7 @@ func keyError(err error, h *hasher) error {
 // then shares them. It reports whether there is such a dict.
 func (a *arena) fillShape(d *Dict, pairs []any) bool {
 	n := len(pairs) / 2
-	if n == 0 || len(pairs)&1 != 0 {
+	if !a.shapes.used || n == 0 || len(pairs)&1 != 0 {
 		return false
 	}
 	t := a.shapes.find(pairs)

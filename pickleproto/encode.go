@@ -36,6 +36,7 @@ type encoder struct {
 
 	names    map[nameKey]uint32    // module and attribute names by text
 	shapes   [4]shapeMemo          // see saveShape
+	shaped   bool                  // there is one
 	globals  map[globalName]uint32 // globals by name
 	visiting map[*Object]bool      // objects that contain themselves and are being written
 	progress progress
@@ -202,10 +203,8 @@ func (e *encoder) forget() {
 	e.buf, e.c, e.h.cache = nil, nil, nil
 	e.depth, e.taken, e.hashed, e.memoBase = 0, 0, 0, 0
 	e.progress = progress{}
-	for i := range e.shapes {
-		if e.shapes[i].t != nil {
-			e.shapes[i] = shapeMemo{}
-		}
+	if e.shaped {
+		e.shapes, e.shaped = [4]shapeMemo{}, false
 	}
 	if e.visiting != nil || e.keep != nil {
 		e.visiting, e.keep = nil, nil

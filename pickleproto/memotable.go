@@ -182,7 +182,16 @@ func (t *memoTable) seek(id uint64) (index uint32, slot uint64, shown uint32, fo
 // findOrAdd returns the memo index of an identity, or gives it the next one.
 func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found bool) {
 	if len(t.ids) >= t.limit {
-		return t.seekOrAdd(address, tag)
+		if t.limit > 0 || len(t.ids) >= min(mostFew, cap(t.ids)) || isWide(address, tag) {
+			return t.seekOrAdd(address, tag)
+		}
+		id := idOf(address, tag)
+		for i, other := range t.ids {
+			if other == id {
+				return uint32(i), true
+			}
+		}
+		return t.push(id), false
 	}
 	if t.lazy {
 		number, word := blockOf(address)
@@ -207,12 +216,6 @@ func (t *memoTable) seekOrAdd(address uintptr, tag uint32) (index uint32, found 
 	}
 	id := idOf(address, tag)
 	if !t.lazy {
-		if t.limit == 0 && len(t.ids) < min(mostFew, cap(t.ids)) {
-			if index, found = t.amongFew(id); !found {
-				index = t.push(id)
-			}
-			return index, found
-		}
 		t.room(1)
 	}
 	if !t.lazy {

@@ -107,14 +107,15 @@ func (m *machine) boxInts(l *List, v []int64) {
 	if len(v) == 0 {
 		return
 	}
-	l.items = m.anys(len(v))
-	for i, n := range v {
-		if uint64(n) < uint64(len(smallInts)) {
-			l.items[i] = smallInts[n]
+	items := m.anys(len(v))
+	for i := range items {
+		if n := v[i]; uint64(n) < uint64(len(smallInts)) {
+			items[i] = smallInts[n]
 		} else {
-			l.items[i] = m.int(n)
+			items[i] = m.int(n)
 		}
 	}
+	l.items = items
 }
 
 func (m *machine) loadInts(l *List, c *cursor) bool {

@@ -134,7 +134,7 @@ func (e *encoder) saveShape(t *keyTable, values []any) (bool, error) {
 			}
 			indices = append(indices, index)
 		}
-		s.t, s.indices = t, indices
+		s.t, s.indices, e.shaped = t, indices, true
 	}
 	e.buf = append(e.buf, wire.OpMark)
 	for i, index := range s.indices { // the slice as it is now, whatever values do to the slot

@@ -67,7 +67,11 @@ func secondChar(c byte, size, n int) string {
 }
 
 func (e *encoder) saveStr(s string) error {
-	index, found := e.memo.findOrAdd(strIdentity(s))
+	address, tag := stringAddress(s), memoTag(len(s), kindString)
+	if len(s) <= 2 {
+		address, tag = strIdentity(s)
+	}
+	index, found := e.memo.findOrAdd(address, tag)
 	if found {
 		e.memoGet(index)
 		return nil

@@ -109,7 +109,15 @@ func (c *conn) serve() {
 		c.converse(c.ctx, tc)
 		return
 	}
-	for c.next(tc) {
+	for {
+		m, err := tc.Receive()
+		if err != nil {
+			c.receiveFailed(tc, m, err)
+			return
+		}
+		if !c.handled(tc, m) {
+			return
+		}
 	}
 }
 
@@ -140,16 +148,7 @@ func (c *conn) end() {
 	c.srv.done(c)
 }
 
-// next receives and answers one message. It returns false at the end of the connection.
-func (c *conn) next(tc transport.Conn) bool {
-	m, err := tc.Receive()
-	if err != nil {
-		c.receiveFailed(tc, m, err)
-		return false
-	}
-	return c.handled(tc, m)
-}
-
+// handled answers one message. It returns false at the end of the connection.
 func (c *conn) handled(tc transport.Conn, m transport.Message) bool {
 	c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
 	more := c.answer(c.ctx, tc, m)
@@ -173,7 +172,6 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	c.trace(Event{Kind: Processed, Err: err})
 
 	out := outBuffers.Get().(*[]byte)
-	defer putBuffer(out)
 	head := tc.Headroom()
 	buf := append((*out)[:0], make([]byte, head)...)
 	more = true
@@ -194,6 +192,7 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 			s.log.Debug("answered with an exception", "remote", c.remote, "err", err)
 		}
 		if s.CloseOnError {
+			putBuffer(out)
 			return false
 		}
 		more = !bad || tc.Delimits()
@@ -207,6 +206,7 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 		sendErr = tc.Send(buf)
 	}
 	*out = buf
+	putBuffer(out)
 	if sendErr != nil {
 		c.logEnd("cannot answer", sendErr)
 		return false
