@@ -109,15 +109,11 @@ func (c *conn) serve() {
 		c.converse(c.ctx, tc)
 		return
 	}
-	for {
-		m, err := tc.Receive()
-		if err != nil {
-			c.receiveFailed(tc, m, err)
-			return
-		}
-		if !c.handled(tc, m) {
-			return
-		}
+	m, err := transport.Serve(tc, func(m transport.Message) bool { return c.handled(tc, m) })
+	if err != nil {
+		c.receiveFailed(tc, m, err)
+	} else {
+		c.linger(tc, lingerTime)
 	}
 }
 
@@ -137,6 +133,20 @@ func (c *conn) begin() transport.Conn {
 	return tc
 }
 
+// abort ends the connection at once, whatever goes on: a handler that still runs has the kernel's
+// end of it, which Close would wait for, until it returns.
+func (c *conn) abort() {
+	if h, ok := c.nc.(interface {
+		CloseRead() error
+		CloseWrite() error
+	}); ok {
+		_, _ = h.CloseRead(), h.CloseWrite()
+		go c.nc.Close()
+		return
+	}
+	c.nc.Close()
+}
+
 // end is deferred by serve.
 func (c *conn) end() {
 	// The last net: what a handler's panic leaves is caught where it is called.
@@ -148,18 +158,14 @@ func (c *conn) end() {
 	c.srv.done(c)
 }
 
-// handled answers one message. It returns false at the end of the connection.
+// handled answers one message. It returns false when no more are to be received.
 func (c *conn) handled(tc transport.Conn, m transport.Message) bool {
 	c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
 	more := c.answer(c.ctx, tc, m)
 	if until := c.until.Load(); until != 0 && time.Now().UnixNano() > until {
 		more = false
 	}
-	if !more || c.srv.Once {
-		c.linger(tc, lingerTime)
-		return false
-	}
-	return true
+	return more && !c.srv.Once
 }
 
 // answer handles one message. It returns false when nothing more is to be read.

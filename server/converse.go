@@ -33,13 +33,39 @@ type conversation struct {
 }
 
 func (v *conversation) Receive() (transport.Message, error) {
-	if until := v.c.until.Load(); until != 0 && time.Now().UnixNano() > until {
+	if v.late() {
 		return transport.Message{}, transport.ErrInterrupted
 	}
 	m, err := v.Conn.Receive()
 	if err == nil {
-		v.c.answered.Store(true) // there may never be an answer; what counts is that it has spoken
-		v.c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
+		v.received(m)
+	}
+	return m, err
+}
+
+// late reports whether no further message is to be read.
+func (v *conversation) late() bool {
+	until := v.c.until.Load()
+	return until != 0 && time.Now().UnixNano() > until
+}
+
+func (v *conversation) received(m transport.Message) {
+	v.c.answered.Store(true) // there may never be an answer; what counts is that it has spoken
+	v.c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
+}
+
+func (v *conversation) Serve(handle func(transport.Message) bool) (transport.Message, error) {
+	interrupted := false
+	m, err := transport.Serve(v.Conn, func(m transport.Message) bool {
+		v.received(m)
+		if !handle(m) {
+			return false
+		}
+		interrupted = v.late()
+		return !interrupted
+	})
+	if err == nil && interrupted {
+		err = transport.ErrInterrupted
 	}
 	return m, err
 }

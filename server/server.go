@@ -353,7 +353,7 @@ func (s *Server) Close() error {
 		ln.Close()
 	}
 	for c := range s.conns {
-		c.nc.Close()
+		c.abort()
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (a *Auth) challenge(c *multiprocessingConn) error {
 	if err := SendBytes(c, slices.Concat(challengePrefix, m)); err != nil {
 		return err
 	}
-	answer, err := c.receive()
+	answer, err := c.receiveBytes()
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (a *Auth) verify(m, answer []byte) error {
 
 // answer waits for a challenge and answers it.
 func (a *Auth) answer(c *multiprocessingConn) error {
-	received, err := c.receive()
+	received, err := c.receiveBytes()
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (a *Auth) answer(c *multiprocessingConn) error {
 	if err := SendBytes(c, response); err != nil {
 		return err
 	}
-	verdict, err := c.receive()
+	verdict, err := c.receiveBytes()
 	if err != nil {
 		return err
 	}

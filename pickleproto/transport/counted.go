@@ -56,29 +56,39 @@ func (c *countedConn) Send(buf []byte) error {
 	return c.write(buf)
 }
 
-func (c *countedConn) Receive() (Message, error) {
-	data, err := c.receive()
-	if err != nil {
-		c.release()
-		return Message{Protocol: guessedProtocol}, err
+func (c *countedConn) Receive() (Message, error) { return c.receive(c) }
+
+func (c *countedConn) Serve(handle func(Message) bool) (Message, error) { return c.serve(c, c, handle) }
+
+func (c *countedConn) begin() {}
+
+func (c *countedConn) frame() (m Message, most uint64, ok bool, err error) {
+	p := c.pending()
+	if len(p) < c.t.header {
+		return m, 0, false, nil
 	}
-	return Message{Data: data, Protocol: ProtocolOf(data)}, nil
+	n, err := c.t.get(p[:c.t.header])
+	if err != nil {
+		return m, 0, false, err
+	}
+	data, most, ok, err := c.sized(c.t.header, n)
+	if ok {
+		m = Message{Data: data, Protocol: ProtocolOf(data)}
+	}
+	return m, most, ok, err
 }
 
-func (c *countedConn) receive() ([]byte, error) {
-	c.next()
-	header, err := c.receiveHeader(c.t.header)
-	if err != nil {
-		return nil, err
+func (c *countedConn) truncated() error {
+	p := c.pending()
+	if len(p) < c.t.header {
+		return cutOff(len(p), 0)
 	}
-	n, err := c.t.get(header)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.o.tooLarge(n); err != nil {
-		return nil, err
-	}
-	return c.receiveSized(c.t.header, n)
+	n, _ := c.t.get(p[:c.t.header])
+	return cutOff(len(p)-c.t.header, n)
+}
+
+func (c *countedConn) failed(err error) (Message, error) {
+	return Message{Protocol: guessedProtocol}, err
 }
 
 // guessedProtocol is the protocol in which a peer is told of a message that was not read. Every

@@ -101,51 +101,72 @@ func (c *multiprocessingConn) Send(buf []byte) error {
 }
 
 func (c *multiprocessingConn) Receive() (Message, error) {
-	data, err := c.receive()
-	if err != nil {
-		c.release()
-		return Message{Protocol: guessedProtocol}, err
+	if c.keyless && c.server && c.end == c.start {
+		c.next()
+		if err := c.awaitFirst(); err != nil {
+			return c.ended(c, err)
+		}
+	}
+	return c.receive(c)
+}
+
+func (c *multiprocessingConn) Serve(handle func(Message) bool) (Message, error) {
+	return c.serve(c, c, handle)
+}
+
+// receiveBytes is for the handshake.
+func (c *multiprocessingConn) receiveBytes() ([]byte, error) {
+	m, err := c.receive(c)
+	return m.Data, err
+}
+
+func (c *multiprocessingConn) begin() {}
+
+// header returns the length of the header that is pending and the size of the message that it tells;
+// 0 while there is no whole header.
+func (c *multiprocessingConn) header() (length int, size uint64, err error) {
+	p := c.pending()
+	if len(p) < shortHeader {
+		return 0, 0, nil
+	}
+	switch short := int32(binary.BigEndian.Uint32(p)); {
+	case short >= 0:
+		return shortHeader, uint64(short), nil
+	case short < -1:
+		return 0, 0, fmt.Errorf("transport: the negative length %d: the peer does not seem to speak multiprocessing", short)
+	case len(p) < longHeader:
+		return 0, 0, nil
+	}
+	return longHeader, binary.BigEndian.Uint64(p[shortHeader:]), nil
+}
+
+func (c *multiprocessingConn) frame() (m Message, most uint64, ok bool, err error) {
+	length, size, err := c.header()
+	if err != nil || length == 0 {
+		return m, 0, false, err
+	}
+	data, most, ok, err := c.sized(length, size)
+	if !ok {
+		return m, most, false, err
 	}
 	if c.keyless {
 		if !c.server && bytes.HasPrefix(data, challengePrefix) {
-			c.release()
-			return Message{Protocol: guessedProtocol}, &AuthError{
+			return m, 0, false, &AuthError{
 				Msg: "the listener sent a challenge: it has an authkey, and this side has none",
 			}
 		}
 		c.keyless = false
 	}
-	return Message{Data: data, Protocol: ProtocolOf(data)}, nil
+	return Message{Data: data, Protocol: ProtocolOf(data)}, 0, true, nil
 }
 
-func (c *multiprocessingConn) receive() ([]byte, error) {
-	c.next()
-	if c.keyless && c.server && c.end == c.start {
-		if err := c.awaitFirst(); err != nil {
-			return nil, err
-		}
-	}
-	header, err := c.receiveHeader(shortHeader)
-	if err != nil {
-		return nil, err
-	}
-	size, short := uint64(0), int32(binary.BigEndian.Uint32(header))
-	length := shortHeader
-	switch {
-	case short >= 0:
-		size = uint64(short)
-	case short == -1:
-		if header, err = c.receiveHeader(longHeader); err != nil {
-			return nil, err
-		}
-		length, size = longHeader, binary.BigEndian.Uint64(header[shortHeader:])
-	default:
-		return nil, fmt.Errorf("transport: the negative length %d: the peer does not seem to speak multiprocessing", short)
-	}
-	if err := c.o.tooLarge(size); err != nil {
-		return nil, err
-	}
-	return c.receiveSized(length, size)
+func (c *multiprocessingConn) truncated() error {
+	length, size, _ := c.header()
+	return cutOff(c.end-c.start-length, size)
+}
+
+func (c *multiprocessingConn) failed(err error) (Message, error) {
+	return Message{Protocol: guessedProtocol}, err
 }
 
 // awaitFirst waits for the first byte of a connection without authkey. A client that has one

@@ -42,42 +42,42 @@ func (c *rawConn) Send(buf []byte) error { return c.write(buf) }
 // Receive returns the next pickle. If what arrives is no pickle, the error is a
 // *pickleproto.SyntaxError or a *pickleproto.LimitError; then, too, Message.Protocol is that of
 // the opcodes that were understood, in which the peer can be told.
-func (c *rawConn) Receive() (Message, error) {
-	c.next()
+func (c *rawConn) Receive() (Message, error) { return c.receive(c) }
+
+func (c *rawConn) Serve(handle func(Message) bool) (Message, error) { return c.serve(c, c, handle) }
+
+func (c *rawConn) begin() {
 	if c.scan.Offset() > 0 {
 		c.scan.Reset()
 	}
-	scanned := 0
-	for {
-		if p := c.pending()[scanned:]; len(p) > 0 {
-			n, done, err := c.scan.Scan(p)
-			scanned += n
-			if err != nil {
-				return c.failed(fromWire(err))
-			}
-			if done {
-				data := c.buf[c.start : c.start+scanned : c.start+scanned]
-				c.start += scanned
-				return Message{Data: data, Protocol: c.scan.Protocol()}, nil
-			}
-		}
-		// The size of the message is not known. What the opcode at hand needs helps when it is
-		// large; a buffer that grew by each small opcode would be copied for each of them.
-		most := uint64(scanned) + uint64(c.scan.Need())
-		if most < uint64(len(c.buf))*3/2 {
-			most = 0
-		}
-		if err := c.fill(most); err != nil {
-			if err == io.EOF && scanned > 0 {
-				err = truncated(c.scan.Truncated(), scanned)
-			}
-			return c.failed(err)
-		}
-	}
 }
 
+func (c *rawConn) frame() (m Message, most uint64, ok bool, err error) {
+	scanned := int(c.scan.Offset())
+	if p := c.pending()[scanned:]; len(p) > 0 {
+		n, done, err := c.scan.Scan(p)
+		scanned += n
+		if err != nil {
+			return m, 0, false, fromWire(err)
+		}
+		if done {
+			m = Message{Data: c.buf[c.start : c.start+scanned : c.start+scanned], Protocol: c.scan.Protocol()}
+			c.start += scanned
+			return m, 0, true, nil
+		}
+	}
+	// The size of the message is not known. What the opcode at hand needs helps when it is
+	// large; a buffer that grew by each small opcode would be copied for each of them.
+	most = uint64(scanned) + uint64(c.scan.Need())
+	if most < uint64(len(c.buf))*3/2 {
+		most = 0
+	}
+	return m, most, false, nil
+}
+
+func (c *rawConn) truncated() error { return truncated(c.scan.Truncated(), c.end-c.start) }
+
 func (c *rawConn) failed(err error) (Message, error) {
-	c.release()
 	return Message{Protocol: c.scan.Protocol()}, err
 }
 

@@ -38,6 +38,7 @@ type stream struct {
 	mid        bool                // a message has begun to arrive
 	begun      bool                // anything has arrived at all
 
+	session    *session      // the one under way; nil without
 	writeArmed time.Duration // the write deadline that is set, by clock; guarded by the one sender
 
 	mu          sync.Mutex // guards what follows, which Interrupt reads and changes
@@ -137,30 +138,59 @@ func (s *stream) room(most uint64) error {
 	return nil
 }
 
+// framer finds the messages of a convention in what has arrived.
+type framer interface {
+	// begin makes it ready for the first byte of a message.
+	begin()
+
+	// frame takes the message that is pending. If that has not arrived whole, most is as for room.
+	frame() (m Message, most uint64, ok bool, err error)
+
+	// truncated is the error for a stream that ends within a message.
+	truncated() error
+
+	// failed is what is received instead of a message.
+	failed(err error) (Message, error)
+}
+
+// receive is Conn.Receive.
+func (s *stream) receive(f framer) (Message, error) {
+	s.next()
+	f.begin()
+	for {
+		m, most, ok, err := f.frame()
+		if ok {
+			return m, nil
+		}
+		if err == nil {
+			if err = s.fill(most); err == nil {
+				continue
+			}
+		}
+		return s.ended(f, err)
+	}
+}
+
+// ended is what is received instead of a message when err has ended the stream.
+func (s *stream) ended(f framer, err error) (Message, error) {
+	if err == io.EOF && s.end > s.start {
+		err = f.truncated()
+	}
+	m, err := f.failed(err)
+	s.release()
+	return m, err
+}
+
 // fill reads once. most is as for room. io.EOF is returned as it is, wherever the stream stands.
 func (s *stream) fill(most uint64) error {
-	if err := s.room(most); err != nil {
+	first, err := s.ready(most)
+	if err != nil {
 		return err
-	}
-	first := !s.mid && s.start == s.end
-	if first {
-		s.armIdle()
-	} else if !s.mid {
-		// The first read of a message that is not complete yet begins its time.
-		s.mid = true
-		s.armMessage()
 	}
 	for {
 		n, err := s.rw.Read(s.buf[s.end:])
-		s.end += n
 		if n > 0 {
-			if first {
-				s.stopWaiting()
-			}
-			if !s.begun {
-				s.begun = true
-				s.recognise()
-			}
+			s.arrived(n, first)
 			return nil // an error, if there was one as well, comes again
 		}
 		if err == nil {
@@ -170,6 +200,35 @@ func (s *stream) fill(most uint64) error {
 			return s.timedOut(first, err)
 		}
 		return err
+	}
+}
+
+// ready prepares a read: it makes room and sets the deadline. first is whether it is for the first
+// byte of a message.
+func (s *stream) ready(most uint64) (first bool, err error) {
+	if err := s.room(most); err != nil {
+		return false, err
+	}
+	first = !s.mid && s.start == s.end
+	if first {
+		s.armIdle()
+	} else if !s.mid {
+		// The first read of a message that is not complete yet begins its time.
+		s.mid = true
+		s.armMessage()
+	}
+	return first, nil
+}
+
+// arrived notes that n bytes were read.
+func (s *stream) arrived(n int, first bool) {
+	s.end += n
+	if first {
+		s.stopWaiting()
+	}
+	if !s.begun {
+		s.begun = true
+		s.recognise()
 	}
 }
 
@@ -257,6 +316,11 @@ func (s *stream) Interrupt(after time.Duration) {
 
 // write is one Write of all of p.
 func (s *stream) write(p []byte) error {
+	if s.session != nil {
+		if p = s.session.write(p); len(p) == 0 {
+			return nil
+		}
+	}
 	if s.o.WriteTimeout > 0 {
 		if now := s.clock(); s.writeArmed-now < s.o.WriteTimeout {
 			after := s.o.WriteTimeout + s.o.WriteTimeout/4
@@ -283,31 +347,15 @@ func (s *stream) Close() error {
 	return s.nc.Close()
 }
 
-// receiveSized receives a message of size bytes behind header bytes that have already arrived.
-func (s *stream) receiveSized(header int, size uint64) ([]byte, error) {
-	total := uint64(header) + size
-	for uint64(s.end-s.start) < total {
-		if err := s.fill(total); err != nil {
-			if err == io.EOF {
-				return nil, cutOff(s.end-s.start-header, size)
-			}
-			return nil, err
-		}
+// sized takes a message of size bytes behind a header, if it is pending.
+func (s *stream) sized(header int, size uint64) (data []byte, most uint64, ok bool, err error) {
+	if err := s.o.tooLarge(size); err != nil {
+		return nil, 0, false, err
 	}
-	data := s.buf[s.start+header : s.start+int(total) : s.start+int(total)]
-	s.start += int(total)
-	return data, nil
-}
-
-// receiveHeader waits for the n bytes of a header. io.EOF means that not one of them came.
-func (s *stream) receiveHeader(n int) ([]byte, error) {
-	for s.end-s.start < n {
-		if err := s.fill(0); err != nil {
-			if err == io.EOF && s.end > s.start {
-				return nil, cutOff(s.end-s.start, 0)
-			}
-			return nil, err
-		}
+	if p := s.pending(); uint64(len(p)-header) >= size {
+		n := header + int(size)
+		s.start += n
+		return p[header:n:n], 0, true, nil
 	}
-	return s.pending()[:n], nil
+	return nil, uint64(header) + size, false, nil
 }

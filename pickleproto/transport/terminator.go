@@ -36,7 +36,8 @@ func (t terminator) Client(ctx context.Context, nc net.Conn, o Options) (Conn, e
 
 type terminatorConn struct {
 	stream
-	end []byte
+	end      []byte
+	searched int // how much of what is pending holds no terminator
 }
 
 func (c *terminatorConn) Delimits() bool { return true }
@@ -51,40 +52,38 @@ func (c *terminatorConn) Send(buf []byte) error {
 	return c.write(whole)
 }
 
-func (c *terminatorConn) Receive() (Message, error) {
-	data, err := c.receive()
-	if err != nil {
-		c.release()
-		return Message{Protocol: guessedProtocol}, err
-	}
-	return Message{Data: data, Protocol: ProtocolOf(data)}, nil
+func (c *terminatorConn) Receive() (Message, error) { return c.receive(c) }
+
+func (c *terminatorConn) Serve(handle func(Message) bool) (Message, error) {
+	return c.serve(c, c, handle)
 }
 
-func (c *terminatorConn) receive() ([]byte, error) {
-	c.next()
-	searched := 0
-	for {
-		p := c.pending()
-		if at := bytes.Index(p[searched:], c.end); at >= 0 {
-			n := searched + at
-			if err := c.o.tooLarge(uint64(n)); err != nil {
-				return nil, err
-			}
-			data := p[:n:n]
-			c.start += n + len(c.end)
-			return data, nil
+func (c *terminatorConn) begin() { c.searched = 0 }
+
+func (c *terminatorConn) frame() (m Message, most uint64, ok bool, err error) {
+	p := c.pending()
+	if at := bytes.Index(p[c.searched:], c.end); at >= 0 {
+		n := c.searched + at
+		if err := c.o.tooLarge(uint64(n)); err != nil {
+			return m, 0, false, err
 		}
-		searched = max(0, len(p)-len(c.end)+1)
-		if c.o.MaxMessage > 0 && int64(searched) > c.o.MaxMessage {
-			return nil, &pickleproto.LimitError{
-				Limit: "message", Value: uint64(searched), Max: uint64(c.o.MaxMessage), Offset: -1,
-			}
-		}
-		if err := c.fill(0); err != nil {
-			if err == io.EOF && len(p) > 0 {
-				return nil, fmt.Errorf("transport: cut off after %d bytes, without the terminator: %w", len(p), io.ErrUnexpectedEOF)
-			}
-			return nil, err
+		data := p[:n:n]
+		c.start += n + len(c.end)
+		return Message{Data: data, Protocol: ProtocolOf(data)}, 0, true, nil
+	}
+	c.searched = max(0, len(p)-len(c.end)+1)
+	if c.o.MaxMessage > 0 && int64(c.searched) > c.o.MaxMessage {
+		return m, 0, false, &pickleproto.LimitError{
+			Limit: "message", Value: uint64(c.searched), Max: uint64(c.o.MaxMessage), Offset: -1,
 		}
 	}
+	return m, 0, false, nil
+}
+
+func (c *terminatorConn) truncated() error {
+	return fmt.Errorf("transport: cut off after %d bytes, without the terminator: %w", c.stream.end-c.start, io.ErrUnexpectedEOF)
+}
+
+func (c *terminatorConn) failed(err error) (Message, error) {
+	return Message{Protocol: guessedProtocol}, err
 }

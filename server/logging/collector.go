@@ -83,22 +83,25 @@ func (c *Collector) ServeConn(ctx context.Context, tc transport.Conn) error {
 			c.log().Warn("records dropped", "remote", remote, "number", dropped)
 		}
 	}()
-	for {
-		m, err := tc.Receive()
-		if err != nil {
-			return err
-		}
-		err = c.handle(ctx, m.Data, opts)
+	var lost error
+	_, err := transport.Serve(tc, func(m transport.Message) bool {
+		err := c.handle(ctx, m.Data, opts)
 		var syntax *pickleproto.SyntaxError
 		if errors.As(err, &syntax) {
-			return err
+			lost = err
+			return false
 		}
 		if err != nil {
 			if dropped++; dropped <= loggedDrops {
 				c.log().Warn("record dropped", "remote", remote, "err", err)
 			}
 		}
+		return true
+	})
+	if lost != nil {
+		return lost
 	}
+	return err
 }
 
 // handle gives one record to the Handler.
