@@ -25,6 +25,7 @@ type session struct {
 	f      framer
 	handle func(Message) bool
 	fd     uintptr
+	once   func(fd uintptr) (done bool) // run
 
 	first   bool  // what is awaited is the first byte of a message
 	ready   bool  // there is room to read to, and the deadline is set
@@ -55,21 +56,18 @@ func (s *stream) converse(f framer, handle func(Message) bool) (m Message, ok bo
 	if !ok {
 		return m, false, nil
 	}
-	x := &session{s: s, d: d, f: f, handle: handle}
-	x.msg.Iov, x.msg.Control = &x.vector, (*byte)(unsafe.Pointer(&x.control))
-	x.msg.Iovlen = 1
-	if _, tcp := s.nc.(*net.TCPConn); tcp {
-		// Where it fails nothing is told, and every read is made.
-		_ = d.raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1) })
+	x := s.lastOne
+	if x == nil {
+		x = newSession(s, d)
+		s.lastOne = x
 	}
+	x.f, x.handle = f, handle
+	x.ready, x.emptied, x.stopped, x.err = false, false, false, nil
 	s.next()
 	f.begin()
 	s.session = x
-	err = d.raw.Read(func(fd uintptr) (done bool) {
-		x.fd = fd
-		return x.run()
-	})
-	s.session = nil
+	err = d.raw.Read(x.once)
+	s.session, x.handle = nil, nil
 	switch {
 	case x.stopped:
 		return m, true, nil
@@ -83,6 +81,21 @@ func (s *stream) converse(f framer, handle func(Message) bool) (m Message, ok bo
 	}
 	m, err = s.ended(f, err)
 	return m, true, err
+}
+
+func newSession(s *stream, d *direct) *session {
+	x := &session{s: s, d: d}
+	x.once = func(fd uintptr) (done bool) {
+		x.fd = fd
+		return x.run()
+	}
+	x.msg.Iov, x.msg.Control = &x.vector, (*byte)(unsafe.Pointer(&x.control))
+	x.msg.Iovlen = 1
+	if _, tcp := s.nc.(*net.TCPConn); tcp {
+		// Where it fails nothing is told, and every read is made.
+		_ = d.raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpInq, 1) })
+	}
+	return x
 }
 
 // run goes on until there is nothing to read, which is false, or the conversation has ended.

@@ -32,6 +32,7 @@ type client struct {
 
 	accepted bool // the connection goes on with calls of objects
 	shutdown bool // the client has demanded the server's end
+	sendErr  error
 
 	// While a call waits for something, another goroutine receives, to see the client's end.
 	mu      sync.Mutex
@@ -74,9 +75,12 @@ func (m *Manager) serveConn(ctx context.Context, tc transport.Conn) error {
 	defer func() { m.objects.disconnected(c.host, c.called) }()
 	defer c.unwatch()
 	for {
-		msg, err := c.receive()
+		msg, err := c.receive(ctx)
 		if err != nil {
 			return c.refused(msg, err)
+		}
+		if c.sendErr != nil {
+			return c.sendErr
 		}
 		if err = c.answer(ctx, msg); err != nil {
 			return err
@@ -100,17 +104,36 @@ func (c *client) refused(msg transport.Message, err error) error {
 	return err
 }
 
-// receive returns the next message, which may have come while a call was under way.
-func (c *client) receive() (transport.Message, error) {
+// receive returns the next message, which may have come while a call was under way. Calls whose method
+// cannot ask for the client's end it answers itself: watch, which receives, has no place there.
+func (c *client) receive(ctx context.Context) (transport.Message, error) {
 	c.mu.Lock()
 	pending := c.pending
 	c.pending = nil
 	c.mu.Unlock()
 	if pending != nil {
 		r := <-pending
+		c.directly(r.m, r.err)
 		return r.m, r.err
 	}
-	return c.tc.Receive()
+	var last transport.Message
+	m, err := transport.Serve(c.tc, func(m transport.Message) bool {
+		if last = m; !c.directly(m, nil) || c.call.direct.m.context {
+			return false
+		}
+		c.sendErr = c.finish(ctx, m)
+		return c.sendErr == nil
+	})
+	if err != nil {
+		return m, err
+	}
+	return last, nil
+}
+
+// directly reports whether the message that was received is a call that takes the direct way.
+func (c *client) directly(m transport.Message, err error) bool {
+	c.call.protocol, c.call.size = m.Protocol, len(m.Data)
+	return err == nil && c.accepted && c.call.directly(m.Data)
 }
 
 // watch receives in another goroutine while a call waits, and calls gone when the client is.
@@ -207,20 +230,25 @@ type answer struct {
 	value any
 }
 
-// answer decodes a request, has it served and sends the answer. Its error ends the connection.
+// answer decodes a request, if it does not take the direct way, has it served and sends the answer. Its
+// error ends the connection.
 func (c *client) answer(ctx context.Context, msg transport.Message) error {
+	if c.call.direct == nil {
+		if err := c.call.decode(msg.Data); err != nil {
+			c.m.log.Warn("bad request", "remote", c.tc.NetConn().RemoteAddr(), "err", err)
+			return c.send(msg.Protocol, traceback(err, msg.Protocol))
+		}
+	}
+	return c.finish(ctx, msg)
+}
+
+// finish has a request served that has been decoded, and sends the answer.
+func (c *client) finish(ctx context.Context, msg transport.Message) error {
 	call := &c.call
 	p := msg.Protocol
-	call.protocol, call.size = p, len(msg.Data)
 	serve := (*client).serverCall
 	if c.accepted {
 		serve = (*client).objectCall
-	}
-	if !c.accepted || !call.directly(msg.Data) {
-		if err := call.decode(msg.Data); err != nil {
-			c.m.log.Warn("bad request", "remote", c.tc.NetConn().RemoteAddr(), "err", err)
-			return c.send(p, traceback(err, p))
-		}
 	}
 	a, err := c.guarded(ctx, serve)
 	call.args, call.kwds, call.object, call.direct = nil, nil, nil, nil
