@@ -65,9 +65,7 @@ func (s *stream) converse(f framer, handle func(Message) bool) (m Message, ok bo
 	x.ready, x.emptied, x.stopped, x.err = false, false, false, nil
 	s.next()
 	f.begin()
-	s.session = x
-	err = d.raw.Read(x.once)
-	s.session, x.handle = nil, nil
+	err = x.hold()
 	switch {
 	case x.stopped:
 		return m, true, nil
@@ -81,6 +79,13 @@ func (s *stream) converse(f framer, handle func(Message) bool) (m Message, ok bo
 	}
 	m, err = s.ended(f, err)
 	return m, true, err
+}
+
+// hold has the session going as long as it has the descriptor.
+func (x *session) hold() error {
+	x.s.session = x
+	defer func() { x.s.session, x.handle = nil, nil }()
+	return x.d.raw.Read(x.once)
 }
 
 func newSession(s *stream, d *direct) *session {
@@ -122,7 +127,6 @@ func (x *session) run() (done bool) {
 			}
 			x.ready = true
 			if x.emptied {
-				x.emptied = false
 				return false
 			}
 		}
@@ -156,7 +160,7 @@ func (x *session) read(p []byte) (n int, err syscall.Errno) {
 		n = int(r)
 		told := int(x.msg.Controllen) >= inqLength && x.control.header.Level == syscall.IPPROTO_TCP && x.control.header.Type == tcpInq
 		x.vector.Base = nil // the buffer may be large, and given back
-		x.emptied = err == 0 && n < len(p) && told && x.control.left == 0
+		x.emptied = err == 0 && told && x.control.left == 0
 		return n, err
 	}
 }
