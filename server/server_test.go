@@ -403,6 +403,41 @@ func TestShutdownDoesNotWaitForEver(t *testing.T) {
 	require.ErrorIs(t, r.Shutdown(ctx), context.DeadlineExceeded)
 }
 
+// Close and Shutdown do not wait for a handler that looks at nothing, though it may hold the connection: the
+// peer sees the end at once, and a later answer goes nowhere.
+func TestCloseDoesNotWaitForHandlers(t *testing.T) {
+	for _, first := range []int{1, 2} { // the request at which the handler is stuck
+		stuck, release := make(chan bool), make(chan bool)
+		n := 0
+		r := start(t, &server.Server{Handler: server.HandlerFunc(func(context.Context, *server.Request) (any, error) {
+			if n++; n == first {
+				stuck <- true
+				<-release
+			}
+			return n, nil
+		})}) // one connection, so n is its goroutine's
+		nc := r.dial()
+		for i := range first {
+			_, err := nc.Write([]byte("N."))
+			require.NoError(t, err)
+			if i < first-1 {
+				_, err = io.ReadFull(nc, make([]byte, len(dumps(t, i+1, 0))))
+				require.NoError(t, err)
+			}
+		}
+		<-stuck
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		assert.ErrorIs(t, r.Shutdown(ctx), context.DeadlineExceeded)
+		cancel()
+		require.NoError(t, r.Close())
+		b, _ := io.ReadAll(nc) // the end, or a reset
+		assert.Empty(t, b)
+		assert.Less(t, time.Since(begin), 2*time.Second)
+		close(release)
+	}
+}
+
 func TestContextEndsServe(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

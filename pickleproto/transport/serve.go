@@ -14,9 +14,10 @@ type ServerConn interface {
 // are small, asking whether there is another one takes as long as reading it, and is left out when the
 // last read has said that there is nothing more.
 //
-// While handle runs, the connection must not be read from in any other way, as Receive does, nor may handle
-// close it or wait for its Close, which itself waits for handle. A message is handle's to read until handle returns,
-// after false until the next Receive. It runs in the goroutine that calls Serve.
+// Until Serve returns, handle alone may send, in the goroutine in which it is called, which is Serve's, and
+// nobody may receive. Interrupt and CloseWrite may be called as ever. Closing NetConn() ends Serve, but waits
+// until handle has returned; so handle must not close the connection itself. A message is handle's to read until
+// handle returns, after false until the next Receive.
 func Serve(c Conn, handle func(Message) bool) (Message, error) {
 	if s, ok := c.(ServerConn); ok {
 		return s.Serve(handle)
