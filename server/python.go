@@ -13,7 +13,7 @@ import (
 // the errors are those of CPython 3.13.
 
 // subscript is v[key] for a key of type str.
-func subscript(v any, key string) (any, error) {
+func subscript(v, key any) (any, error) {
 	switch v := v.(type) {
 	case *pickleproto.Dict:
 		if x, ok := v.Get(key); ok {
@@ -34,7 +34,7 @@ func subscript(v any, key string) (any, error) {
 	return nil, python.TypeError("'%s' object is not subscriptable", python.TypeName(v))
 }
 
-func subscriptObject(o *pickleproto.Object, key string) (any, error) {
+func subscriptObject(o *pickleproto.Object, key any) (any, error) {
 	if b := python.ByteArrayOf(o); b != nil {
 		return subscript(b, key)
 	}

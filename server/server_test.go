@@ -531,10 +531,14 @@ func TestKeepMemo(t *testing.T) {
 	assert.Equal(t, "\x80\x02N."+first, r.ask(first+second))
 
 	// Increment changes nothing that the next message may refer to.
-	first = "\x80\x02}q\x00X\x07\x00\x00\x00numbersq\x01]q\x02K\x01as."
-	once := start(t, &server.Server{Handler: server.Increment, KeepMemo: true}).ask(first)
-	assert.Contains(t, once, "K\x02")
-	assert.Equal(t, once+once, start(t, &server.Server{Handler: server.Increment, KeepMemo: true}).ask(first+second))
+	for _, first := range []string{
+		"\x80\x02}q\x00X\x07\x00\x00\x00numbersq\x01]q\x02K\x01as.",
+		"\x80\x02}q\x00(X\x03\x00\x00\x00keyX\x05\x00\x00\x00valueX\x07\x00\x00\x00numbersq\x01]q\x02K\x01au.",
+	} {
+		once := start(t, &server.Server{Handler: server.Increment, KeepMemo: true}).ask(first)
+		assert.Contains(t, once, "K\x02")
+		assert.Equal(t, once+once, start(t, &server.Server{Handler: server.Increment, KeepMemo: true}).ask(first+second))
+	}
 }
 
 // What is kept for a peer that keeps its Pickler is bounded.
