@@ -3,7 +3,8 @@
 // A message is one pickle. A Transport is a convention that Python programs use to put messages
 // on a stream: nothing at all but the pickle itself (Raw), a count before it (U32BE and others),
 // a fixed byte string after it (Terminator), or multiprocessing.connection with its handshake
-// (Multiprocessing). A Transport makes Conns; a Conn receives and sends whole messages.
+// (Multiprocessing). A Transport makes Conns; a Conn receives and sends whole messages. Serve is the
+// loop of a server around a Conn.
 //
 // What holds for every Conn:
 //
