@@ -53,16 +53,17 @@ func asAnswer(received, numbers any, sums *pickleproto.List) bool {
 	if !ok || d.Len() != 2 {
 		return false
 	}
-	var keys [2]any
+	var keys [2]string
 	i := 0
 	for k := range d.All() {
-		keys[i] = k
+		keys[i], _ = k.(string)
 		i++
 	}
-	if keys != [2]any{"key", "numbers"} || d.Set("key", "processed") != nil || numbers != any(sums) && d.Set("numbers", sums) != nil {
+	if keys != [2]string{"key", "numbers"} || d.Set("key", "processed") != nil {
 		return false
 	}
-	return true
+	l, _ := numbers.(*pickleproto.List)
+	return l == sums || d.Set("numbers", sums) == nil
 }
 
 // processedAnswer is written as the same dict, without a table of keys being made for it.
