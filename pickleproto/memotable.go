@@ -186,12 +186,10 @@ func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found 
 			return t.seekOrAdd(address, tag)
 		}
 		id := idOf(address, tag)
-		for i, other := range t.ids {
-			if other == id {
-				return uint32(i), true
-			}
+		if index, found = t.amongFew(id); !found {
+			index = t.push(id)
 		}
-		return t.push(id), false
+		return index, found
 	}
 	if t.lazy {
 		number, word := blockOf(address)

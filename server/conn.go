@@ -205,11 +205,14 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 		buf = c.appendException(buf[:head], err, m.Protocol)
 	}
 	sendErr := tc.Send(buf)
-	if sendErr != nil && isRefused(sendErr) {
-		err = sendErr
-		s.log.Warn("cannot answer", "remote", c.remote, "err", err)
-		buf = c.appendException(buf[:head], err, m.Protocol)
-		sendErr = tc.Send(buf)
+	if sendErr != nil {
+		var refused *transport.RefusedError // here, lest each answer allocate it
+		if errors.As(sendErr, &refused) {
+			err = sendErr
+			s.log.Warn("cannot answer", "remote", c.remote, "err", err)
+			buf = c.appendException(buf[:head], err, m.Protocol)
+			sendErr = tc.Send(buf)
+		}
 	}
 	*out = buf
 	putBuffer(out)
@@ -372,12 +375,6 @@ func isBadMessage(err error) bool {
 	var syntax *pickleproto.SyntaxError
 	var limit *pickleproto.LimitError
 	return errors.As(err, &syntax) || errors.As(err, &limit)
-}
-
-// isRefused tells whether an answer was not sent because the convention has no room for it.
-func isRefused(err error) bool {
-	var refused *transport.RefusedError
-	return errors.As(err, &refused)
 }
 
 // isTimeout tells whether a deadline passed, of the connection or of the handler's own making.

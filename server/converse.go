@@ -55,6 +55,9 @@ func (v *conversation) received(m transport.Message) {
 }
 
 func (v *conversation) Serve(handle func(transport.Message) bool) (transport.Message, error) {
+	if v.late() {
+		return transport.Message{}, transport.ErrInterrupted
+	}
 	interrupted := false
 	m, err := transport.Serve(v.Conn, func(m transport.Message) bool {
 		v.received(m)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -17,29 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// connected returns the two ends of a connection.
-func connected(t *testing.T, network string) (near, far net.Conn) {
-	t.Helper()
-	addr := "127.0.0.1:0"
-	if network == "unix" {
-		addr = filepath.Join(t.TempDir(), "s")
-	}
-	ln, err := net.Listen(network, addr)
-	require.NoError(t, err)
-	defer ln.Close()
-	near, err = net.Dial(network, ln.Addr().String())
-	require.NoError(t, err)
-	far, err = ln.Accept()
-	require.NoError(t, err)
-	t.Cleanup(func() { near.Close(); far.Close() })
-	return near, far
-}
-
 // What can happen to a net.Conn happens the direct way, too.
 func TestDirect(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			near, far := connected(t, network)
+			near, far := Connected(t, network)
 			d, ok := directly(near).(*direct)
 			require.True(t, ok)
 
@@ -96,7 +77,7 @@ func TestDirect(t *testing.T) {
 			assert.ErrorIs(t, err, net.ErrClosed)
 		})
 		t.Run(network+" of a peer that goes", func(t *testing.T) {
-			near, far := connected(t, network)
+			near, far := Connected(t, network)
 			d := directly(near)
 			far.Close()
 			buf := make([]byte, 16)

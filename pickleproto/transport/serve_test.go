@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -25,20 +24,10 @@ func dialled(t testing.TB, network string) (server, client net.Conn) {
 	t.Helper()
 	if network == "pipe" {
 		server, client = net.Pipe()
+		t.Cleanup(func() { server.Close(); client.Close() })
 	} else {
-		addr := "127.0.0.1:0"
-		if network == "unix" {
-			addr = filepath.Join(t.TempDir(), "s")
-		}
-		ln, err := net.Listen(network, addr)
-		require.NoError(t, err)
-		defer ln.Close()
-		client, err = net.Dial(network, ln.Addr().String())
-		require.NoError(t, err)
-		server, err = ln.Accept()
-		require.NoError(t, err)
+		server, client = transport.Connected(t, network)
 	}
-	t.Cleanup(func() { server.Close(); client.Close() })
 	require.NoError(t, client.SetDeadline(time.Now().Add(30*time.Second)))
 	return server, client
 }
@@ -83,6 +72,18 @@ func write(t testing.TB, nc net.Conn, s string) {
 	t.Helper()
 	_, err := io.WriteString(nc, s)
 	require.NoError(t, err)
+}
+
+// writesNoMore looks that nothing is sent on a connection that is closed, whoever has its descriptor now.
+func writesNoMore(t testing.TB, c transport.Conn) {
+	t.Helper()
+	other, peer := dialled(t, "tcp")
+	assert.ErrorIs(t, transport.SendBytes(c, []byte("N.")), net.ErrClosed)
+	for _, nc := range []net.Conn{other, peer} {
+		require.NoError(t, nc.SetReadDeadline(time.Now().Add(5*time.Millisecond)))
+		_, err := nc.Read(make([]byte, 1))
+		assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	}
 }
 
 func closeWrite(t testing.TB, nc net.Conn) {
@@ -346,14 +347,7 @@ func TestServeClosed(t *testing.T) {
 		require.ErrorAs(t, s.err, &of)
 		assert.Equal(t, "read", of.Op)
 
-		// The descriptor is somebody else's now.
-		other, peer := dialled(t, "tcp")
-		assert.ErrorIs(t, transport.SendBytes(c, []byte("N.")), net.ErrClosed)
-		for _, nc := range []net.Conn{other, peer} {
-			require.NoError(t, nc.SetReadDeadline(time.Now().Add(5*time.Millisecond)))
-			_, err := nc.Read(make([]byte, 1))
-			assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
-		}
+		writesNoMore(t, c)
 	})
 }
 
@@ -423,13 +417,7 @@ func TestServeAndPanic(t *testing.T) {
 	assert.Equal(t, "N.", string(m.Data))
 	assert.NoError(t, transport.SendBytes(c, []byte("N.")))
 	assert.NoError(t, c.Close())
-	other, peer := dialled(t, "tcp") // one of which has its descriptor
-	assert.ErrorIs(t, transport.SendBytes(c, []byte("N.")), net.ErrClosed)
-	for _, nc := range []net.Conn{other, peer} {
-		require.NoError(t, nc.SetReadDeadline(time.Now().Add(5*time.Millisecond)))
-		_, err := nc.Read(make([]byte, 1))
-		assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	}
+	writesNoMore(t, c)
 }
 
 // A connection that waits does not keep the buffer of the large message before.

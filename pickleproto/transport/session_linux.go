@@ -56,10 +56,10 @@ func (s *stream) converse(f framer, handle func(Message) bool) (m Message, ok bo
 	if !ok {
 		return m, false, nil
 	}
-	x := s.lastOne
+	x := s.spare
 	if x == nil {
 		x = newSession(s, d)
-		s.lastOne = x
+		s.spare = x
 	}
 	x.f, x.handle = f, handle
 	x.ready, x.emptied, x.stopped, x.err = false, false, false, nil

@@ -39,7 +39,7 @@ type stream struct {
 	begun      bool                // anything has arrived at all
 
 	session    *session      // the one under way; nil without
-	lastOne    *session      // for the next one
+	spare      *session      // for the next one
 	writeArmed time.Duration // the write deadline that is set, by clock; guarded by the one sender
 
 	mu          sync.Mutex // guards what follows, which Interrupt reads and changes

@@ -317,12 +317,6 @@ const keepBuffer = 64 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1<<10); return &b }}
 
-// isRefused tells whether an answer was not sent because the convention has no room for it.
-func isRefused(err error) bool {
-	var refused *transport.RefusedError
-	return errors.As(err, &refused)
-}
-
 var anyReturn any = "#RETURN"
 
 // kindText is the kind of an answer as the client's str.
@@ -351,7 +345,11 @@ func (c *client) send(protocol int, a answer) error {
 	c.pair[1] = nil
 	if err == nil {
 		*out = buf
-		if err = c.tc.Send(buf); err == nil || !isRefused(err) {
+		if err = c.tc.Send(buf); err == nil {
+			return nil
+		}
+		var refused *transport.RefusedError
+		if !errors.As(err, &refused) {
 			return err
 		}
 	}
