@@ -273,7 +273,7 @@ func (a *arena) copied(data []byte, i, j int) string {
 	if to > len(a.text) {
 		if n >= longCopy {
 			a.charge(n)
-			return string(data[i:j])
+			return stringOf(cloneLong(data[i:j]))
 		}
 		a.newBlock(len(data) - i)
 		to = n

@@ -155,8 +155,10 @@ func (b *binder) bindBytes(x any, v reflect.Value, p *typePlan) (ok bool, err er
 	if err := b.take(int64(n)); err != nil {
 		return false, err
 	}
-	kept := make([]byte, n)
-	copy(kept[copy(kept, s):], data)
+	if data == nil {
+		data = textBytes(s)
+	}
+	kept := cloneLong(data)
 	v.SetBytes(kept)
 	b.share(key, keepValue(v))
 	return true, nil

@@ -171,7 +171,7 @@ func (e *encoder) release(dst []byte, root any, err error) ([]byte, error) {
 	if dst == nil {
 		if cap(out) <= keepScratch {
 			scratch = out
-			out = append([]byte(nil), out...)
+			out = cloneLong(out)
 		}
 		out = slices.Clip(out)
 		if err != nil {

@@ -1,9 +1,5 @@
 package pickleproto
 
-import (
-	"bytes"
-)
-
 // Loading what is text or bytes.
 
 // byteString pushes a Python 2 str as the options have it.
@@ -151,7 +147,7 @@ func (m *machine) loadByteArray8(data []byte, i int) (int, error) {
 	m.charge(n + 32)
 	b := data[at : at+n : at+n]
 	if !m.c.lend {
-		b = bytes.Clone(b)
+		b = cloneLong(b)
 	}
 	m.push(&ByteArray{b})
 	return at + n, nil

@@ -57,9 +57,9 @@ func (e *encoder) write(header []byte, payload string) {
 	e.reserve(len(payload))
 	if len(payload) >= frameSizeTarget && e.proto >= 4 {
 		e.commitFrame()
-		e.buf = append(append(e.buf, header...), payload...)
+		e.buf = appendLong(append(e.buf, header...), payload)
 		e.beginFrame()
 		return
 	}
-	e.buf = append(append(e.buf, header...), payload...)
+	e.buf = appendLong(append(e.buf, header...), payload)
 }

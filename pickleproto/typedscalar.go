@@ -107,7 +107,7 @@ func fillBytes(r *reader, v place, p *typePlan) bool {
 	if n > uint64(len(d)-head) || !r.charge(int(n)) {
 		return false
 	}
-	*at[[]byte](v) = append(make([]byte, 0, n), d[head:head+int(n)]...)
+	*at[[]byte](v) = cloneLong(d[head : head+int(n)])
 	r.pos += head + int(n)
 	return r.put(begin)
 }
