@@ -31,6 +31,7 @@ type machine struct {
 	fence    int
 	marks    []int // the fences below the current one
 	deferred []deferral
+	parts    []shapedPart // see loadShaped
 
 	intRun       []int64    // scratch of loadInts
 	floatRun     []float64  // scratch of loadFloats
@@ -145,6 +146,10 @@ func (m *machine) finish(err error) {
 func (m *machine) forget() {
 	m.arena.forget()
 	m.h.cache = nil
+	if len(m.parts) > 0 {
+		clear(m.parts)
+		m.parts = m.parts[:0]
+	}
 	m.c, m.whole = nil, nil
 	m.fence, m.marks, m.deferred = 0, m.marks[:0], m.deferred[:0]
 	if m.sparse != nil {

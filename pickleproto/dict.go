@@ -21,6 +21,7 @@ type keyTable struct {
 	keys   []any
 	index  *keyIndex // nil up to smallTable keys
 	shared bool
+	failed uint8 // how often loadShaped met something that it does not read
 	dead   int32 // deleted keys, whose places hold deleted
 }
 
@@ -545,8 +546,11 @@ func (d *Dict) setAll(pairs []any, h *hasher) error {
 // that the next dict can share.
 type shapeCache struct {
 	tables [16]*keyTable
+	first  [16]*keyTable // by the first key alone
 	used   bool
 }
+
+func firstSlot(first any) uintptr { return uintptr(dataPointer(first)) >> 4 & 15 }
 
 func shapeSlot(first any, n int) uintptr {
 	return (uintptr(dataPointer(first))>>4 ^ uintptr(n)) & 15
@@ -570,6 +574,7 @@ func (c *shapeCache) find(pairs []any) *keyTable {
 func (c *shapeCache) add(t *keyTable) {
 	if len(t.keys) <= 256 {
 		c.tables[shapeSlot(t.keys[0], len(t.keys))] = t
+		c.first[firstSlot(t.keys[0])] = t
 		c.used = true
 	}
 }

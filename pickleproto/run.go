@@ -260,6 +260,17 @@ func (m *machine) run() (any, int, error) {
 				m.memoize(c)
 			}
 			if i < len(data) && data[i] == wire.OpMark && len(m.marks) < cap(m.marks) {
+				if t := m.shapeOf(data, i+1); t != nil {
+					next, h := m.loadShaped(c, t, data, i+1, shapedDepth)
+					if h > 0 {
+						m.heights[top] = h
+					} else {
+						m.opAt = next
+						stack, fence, top = m.unshape(stack, fence, top)
+					}
+					i = next
+					continue
+				}
 				items, next := m.scalars(stack, data, i+1)
 				if next < len(data) && data[next] == wire.OpSetItems {
 					if m.opAt = next; m.fillShape(c, items[len(stack):]) || m.fillFew(c, items[len(stack):]) {

@@ -1,0 +1,186 @@
+package pickleproto
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
+)
+
+// Dicts whose keys are those of a dict that was read before, as the nodes of a tree have them. Once the first
+// key has been fetched from the memo, the others are known, and so are the places of the values: they are
+// read right there, past the stack, as long as they are numbers, None, strs from the memo, and such
+// dicts in turn. At anything else what has been read goes to the stack, and run goes on from there, as if it
+// had read it; after a few such dicts no more of their keys are tried.
+
+const (
+	// shapedDepth is how deep dicts are read within one another by recursion.
+	shapedDepth = 32
+	// shapedFailures is how often dicts of the same keys are tried in vain.
+	shapedFailures = 3
+)
+
+// shapedPart is what loadShaped has read of a dict when it finds something that it leaves to run.
+type shapedPart struct {
+	d      *Dict
+	keys   []any
+	values []any // of the first so many keys
+	height int32 // of the highest of the values
+}
+
+// loadShaped reads the items of the empty dict d, whose MARK stood before data[i], if their keys are those of t.
+// It returns where to go on, and how deep d nests; 0 if it did not come to the end of d: then m.parts holds what
+// has been read, the innermost first.
+func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (next int, height int32) {
+	keys := t.keys
+	var values []any
+	if len(data)-i >= 3*len(keys) {
+		m.opAt = i
+		values = m.anys(len(keys))
+	}
+	inner := int32(0)
+	j := 0
+	for j < len(values) && len(data)-i > 5+longestScalar {
+		n, at := getAt(data, i)
+		if n >= len(m.memo) || typeWord(m.memo[n]) != typString || !same(m.memo[n], keys[j]) {
+			t.failed++
+			break
+		}
+		from := at
+		var v any
+		switch data[at] {
+		case wire.OpNone:
+			at++
+		case wire.OpBinInt1:
+			v = smallInts[data[at+1]]
+			at += 2
+		case wire.OpBinInt2:
+			m.opAt = at
+			v = m.int(int64(binary.LittleEndian.Uint16(data[at+1:])))
+			at += 3
+		case wire.OpBinInt:
+			m.opAt = at
+			v = m.int(int64(int32(binary.LittleEndian.Uint32(data[at+1:]))))
+			at += 5
+		case wire.OpBinFloat:
+			m.opAt = at
+			v = m.float(math.Float64frombits(binary.BigEndian.Uint64(data[at+1:])))
+			at += 9
+		case wire.OpNewTrue:
+			v = anyTrue
+			at++
+		case wire.OpNewFalse:
+			v = anyFalse
+			at++
+		case wire.OpBinGet, wire.OpLongBinGet:
+			if n, next := getAt(data, at); n < len(m.memo) && typeWord(m.memo[n]) == typString {
+				v, at = m.memo[n], next
+			}
+		case wire.OpShortBinUnicode:
+			if to := at + 2 + int(data[at+1]); to < len(data) && validStr(data, at+2, to) {
+				m.opAt = at
+				v = m.str(data, at+2, to-at-2)
+				if at = to; data[at] == wire.OpMemoize {
+					m.memoize(v)
+					at++
+				}
+			}
+		case wire.OpEmptyDict:
+			if data[at+1] != wire.OpMemoize || data[at+2] != wire.OpMark || room == 0 {
+				break
+			}
+			within := m.shapeOf(data, at+3)
+			if within == nil {
+				break
+			}
+			m.opAt = at
+			c := m.dict()
+			m.memoize(c)
+			next, h := m.loadShaped(c, within, data, at+3, room-1)
+			if h == 0 {
+				m.parts = append(m.parts, shapedPart{d, keys, values[:j], inner})
+				return next, 0
+			}
+			v, at, inner = c, next, max(inner, h)
+		}
+		if at == from {
+			if room > 0 {
+				t.failed++
+			}
+			break
+		}
+		values[j] = v
+		j++
+		i = at
+	}
+	if j < len(keys) || i >= len(data) || data[i] != wire.OpSetItems {
+		m.parts = append(m.parts, shapedPart{d, keys, values[:j], inner})
+		return i, 0
+	}
+	t.shared = true
+	d.t, d.values = t, values
+	if inner > 0 {
+		m.nested++
+		m.highest = max(m.highest, inner+1)
+	}
+	return i + 1, inner + 1
+}
+
+// getAt returns the number of the memo entry that the BINGET or LONG_BINGET at data[i] fetches, and where that ends;
+// a number that no entry has if it is no such opcode. There are 5 bytes at least.
+func getAt(data []byte, i int) (n, next int) {
+	switch data[i] {
+	case wire.OpBinGet:
+		return int(data[i+1]), i + 2
+	case wire.OpLongBinGet:
+		return longIndex(data[i+1:]), i + 5
+	}
+	return math.MaxInt, i
+}
+
+// shapeOf returns the table whose keys those of a dict may be that begins at data[i], after its MARK, or nil.
+func (m *machine) shapeOf(data []byte, i int) *keyTable {
+	if !m.shapes.used || len(data)-i < 5 {
+		return nil
+	}
+	n, _ := getAt(data, i)
+	if n >= len(m.memo) {
+		return nil
+	}
+	t := m.shapes.first[firstSlot(m.memo[n])]
+	if t == nil || t.failed >= shapedFailures {
+		return nil
+	}
+	return t
+}
+
+// unshape puts on the stack what loadShaped has left, above the outermost of its dicts, which is there, as run would have
+// it there, and the marks. It returns the new stack, fence and top.
+func (m *machine) unshape(stack []any, fence, top int) ([]any, int, int) {
+	for k := len(m.parts) - 1; k >= 0; k-- {
+		p := &m.parts[k]
+		for cap(stack)-len(stack) < 2*len(p.values)+2 {
+			stack = m.grow(stack)
+		}
+		if len(m.marks) == cap(m.marks) {
+			m.growMarks()
+		}
+		m.marks = append(m.marks, fence)
+		fence = len(stack)
+		for j, v := range p.values {
+			stack = append(stack, p.keys[j], v)
+			if typeWord(v) == typDict {
+				top = len(stack) - 1
+				m.heights[top] = p.height // that of the highest: load looks again at what may be too high
+			}
+		}
+		if k > 0 {
+			top = len(stack) + 1
+			m.heights[top] = 1
+			stack = append(stack, p.keys[len(p.values)], m.parts[k-1].d)
+		}
+	}
+	clear(m.parts)
+	m.parts = m.parts[:0]
+	return stack, fence, top
+}
