@@ -104,7 +104,8 @@ func (e *encoder) saveItems(items []any) error {
 func (e *encoder) saveScalars(items []any) error {
 	const most = 16 // bytes of what is written here
 	buf := e.buf
-	for _, v := range items {
+	for i := 0; i < len(items); i++ {
+		v := items[i]
 		if len(buf) >= e.frameLimit {
 			e.buf = buf
 			e.nextFrame()
@@ -166,9 +167,11 @@ func (e *encoder) saveScalars(items []any) error {
 			continue
 		case typTuple:
 			e.buf = buf
-			if err := e.saveTuple(v.(Tuple)); err != nil {
+			done, err := e.saveTuples(items[i:])
+			if err != nil {
 				return err
 			}
+			i += done - 1
 			buf = e.buf
 			continue
 		default:
@@ -235,71 +238,4 @@ func (t *keyTable) alive() []any {
 		keys = append(keys, k)
 	}
 	return keys
-}
-
-func (e *encoder) saveTuple(t Tuple) error {
-	if len(t) == 0 {
-		e.emptyTuple()
-		return nil
-	}
-	address, tag := tupleAddress(t), memoTag(len(t), kindTuple)
-	place, index, found := e.memo.look(address, tag)
-	if found {
-		e.memoGet(index)
-		return nil
-	}
-	short := len(t) <= 3 && e.proto >= 2
-	if !short {
-		e.buf = append(e.buf, wire.OpMark)
-	}
-	if err := e.enter(); err != nil {
-		return err
-	}
-	err := e.saveItems(t)
-	e.depth--
-	if err != nil {
-		return err
-	}
-	index, found = e.memo.addAt(place, address, tag)
-	if found { // a tuple that contains itself: recursion has written it meanwhile
-		switch {
-		case short:
-			for range t {
-				e.buf = append(e.buf, wire.OpPop)
-			}
-		case e.bin:
-			e.buf = append(e.buf, wire.OpPopMark)
-		default:
-			for range len(t) + 1 {
-				e.buf = append(e.buf, wire.OpPop)
-			}
-		}
-		e.memoGet(index)
-		return nil
-	}
-	if short {
-		e.buf = append(e.buf, wire.OpTuple1+byte(len(t)-1))
-	} else {
-		e.buf = append(e.buf, wire.OpTuple)
-	}
-	e.memoPut(index)
-	return nil
-}
-
-func (e *encoder) emptyTuple() {
-	if e.bin {
-		e.buf = append(e.buf, wire.OpEmptyTuple)
-	} else {
-		e.buf = append(e.buf, wire.OpMark, wire.OpTuple)
-	}
-}
-
-// closeTuple ends a fresh tuple of n items, 1 to 3; below protocol 2 a MARK was written before them.
-func (e *encoder) closeTuple(n int) {
-	if e.proto >= 2 {
-		e.buf = append(e.buf, wire.OpTuple1+byte(n-1))
-	} else {
-		e.buf = append(e.buf, wire.OpTuple)
-	}
-	e.memoSkip()
 }
