@@ -210,13 +210,22 @@ func (m *machine) run() (any, int, error) {
 				}
 			}
 			items, next := m.scalars(stack, data, i)
-			if at := len(stack); len(items) > at && next < len(data) && data[next] == wire.OpTuple {
+			if at := len(stack); len(items) > at && next < len(data) && (data[next] == wire.OpTuple || data[next] == wire.OpFrozenSet) {
 				m.opAt = next
-				v := m.tupleOf(items[at:])
+				i = next + 1
+				var v any
+				if data[next] == wire.OpTuple {
+					v = m.tupleOf(items[at:])
+					m.tupleEnd = i
+				} else {
+					s := m.frozenSet()
+					if err := fillSet(&s.t, items[at:], &m.h, &m.arena); err != nil {
+						return nil, 0, m.keyError(next, err)
+					}
+					v = s
+				}
 				top = at
 				m.heights[at] = 1
-				i = next + 1
-				m.tupleEnd = i
 				stack = append(stack, v)
 				if i < len(data) && data[i] == wire.OpMemoize {
 					i++

@@ -128,12 +128,57 @@ func extendSet(p **keyTable, items []any, h *hasher, a *arena) error {
 
 // fillSet puts items into an empty table, as FROZENSET does.
 func fillSet(t *keyTable, items []any, h *hasher, a *arena) error {
+	if t.fillFew(items, a) {
+		return nil
+	}
 	t.keys = a.anys(len(items))[:0]
 	if len(items) > smallTable {
 		a.charge(4 << bits.Len(uint(len(items)+len(items)/2)))
 		t.makeIndex(len(items))
 	}
 	return t.addAll(items, h)
+}
+
+// fillFew fills an empty table with items that are few, and all ints, or all short strs, and different. Otherwise it does
+// nothing, and reports so.
+func (t *keyTable) fillFew(items []any, a *arena) bool {
+	if len(items) == 0 || len(items) > smallTable {
+		return false
+	}
+	switch typeWord(items[0]) {
+	case typInt64:
+		for i, v := range items {
+			n, ok := v.(int64)
+			if !ok {
+				return false
+			}
+			for _, other := range items[:i] {
+				if other.(int64) == n {
+					return false
+				}
+			}
+		}
+	case typString:
+		for i, v := range items {
+			s, ok := v.(string)
+			if !ok || len(s) >= longText {
+				return false
+			}
+			for _, other := range items[:i] {
+				if other.(string) == s {
+					return false
+				}
+			}
+		}
+	default:
+		return false
+	}
+	t.keys = a.anys(len(items))
+	//lint:ignore S1001 see tupleOf
+	for i, v := range items {
+		t.keys[i] = v
+	}
+	return true
 }
 
 func (t *keyTable) addAll(items []any, h *hasher) error {
