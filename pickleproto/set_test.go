@@ -14,7 +14,7 @@ import (
 func TestFrozenSetsAgainstItemByItem(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	kinds := [][]any{
-		{int64(0), int64(1), int64(300), int64(-1), int64(1 << 20)},
+		{int64(0), int64(1), int64(300), int64(-1), int64(1 << 20), int64(2), int64(3), int64(4), int64(5), int64(6), int64(7), int64(8), int64(9), int64(10)},
 		{"a", "bb", "", "é", "some longer text"},
 		{int64(0), true, false, 1.0, int64(1), "a", nil, 2.5},
 		{strings.Repeat("long", longText), strings.Repeat("text", longText), "short"},
