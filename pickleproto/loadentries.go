@@ -117,7 +117,8 @@ func (m *machine) readEntries(p *packedEntries, c *cursor) bool {
 				c.p++
 				return true
 			}
-			if !c.frames() || c.data[c.p] != wire.OpShortBinUnicode {
+			// Only another frame is worth another look: what ends beyond this one never comes.
+			if c.p < len(c.data) && c.data[c.p] != wire.OpFrame || !c.frames() {
 				return false
 			}
 			continue
