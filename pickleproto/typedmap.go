@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"encoding/binary"
 	"reflect"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
@@ -70,9 +71,79 @@ func (r *reader) countEntries() int {
 	return 0
 }
 
+// entriesAhead is how many entries of a long dict are read before they are put into the map.
+const entriesAhead = 64
+
+// intEntries puts entries of memoised short strs of ASCII and ints into m, up to the first that is anything else or
+// the end of the batch. It returns how many there were; not ok if they are too many.
+func intEntries(r *reader, m map[string]int64, size int) (n int, ok bool) {
+	var keys [entriesAhead]string
+	var values [entriesAhead]int64
+	for {
+		some := intEntryRun(r, keys[:], values[:])
+		if !r.charge(some * size) {
+			return n, false
+		}
+		for i, k := range keys[:some] {
+			m[k] = values[i]
+		}
+		if n += some; some < entriesAhead {
+			return n, true
+		}
+	}
+}
+
+// intEntryRun reads such entries into keys and values, which are as long. It returns how many there were.
+func intEntryRun(r *reader, keys []string, values []int64) (n int) {
+	if len(r.memo) > 0 && r.memo[0] == noEntry {
+		return 0
+	}
+	data, pos, memo := r.data[:r.end], r.pos, r.memo
+	for ; n < len(keys) && n < len(values) && len(data)-pos >= 3 && data[pos] == wire.OpShortBinUnicode; n++ {
+		begin := pos + 2
+		next := begin + int(data[pos+1])
+		if len(data)-next < 1+5 || data[next] != wire.OpMemoize {
+			break
+		}
+		if (next-begin < 8 || next-begin > 16 || !asciiTwoWords(data[begin:next])) && !ascii(data, begin, next) {
+			break
+		}
+		at := next + 1
+		switch data[at] {
+		case wire.OpBinInt1:
+			values[n] = int64(data[at+1])
+			at += 2
+		case wire.OpBinInt2:
+			values[n] = int64(binary.LittleEndian.Uint16(data[at+1:]))
+			at += 3
+		case wire.OpBinInt:
+			values[n] = int64(int32(binary.LittleEndian.Uint32(data[at+1:])))
+			at += 5
+		default:
+			at = 0
+		}
+		if at == 0 {
+			break
+		}
+		if begin >= r.textFrom && next <= r.textFrom+len(r.text) {
+			keys[n] = r.text[begin-r.textFrom : next-r.textFrom]
+		} else {
+			k, ok := r.keepApart(begin, next)
+			if !ok {
+				break
+			}
+			keys[n] = k
+		}
+		memo = append(memo, uint32(pos))
+		pos = at
+	}
+	r.pos, r.memo = pos, memo
+	return n
+}
+
 // mapOf reads a dict into a map with str keys and values of a basic type, of the given size of an
-// entry.
-func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) (T, bool)) bool {
+// entry. run, if there is one, is tried first on the batches of a long dict.
+func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) (T, bool), run func(r *reader, m map[string]T, size int) (int, bool)) bool {
 	if r.none() {
 		*dst = nil
 		return true
@@ -81,6 +152,7 @@ func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) 
 		return false
 	}
 	var m map[string]T
+	long := false
 	for full := true; full; {
 		switch r.nextEntries() {
 		case aBatch:
@@ -93,8 +165,15 @@ func mapOf[T any](r *reader, dst *map[string]T, size int, value func(r *reader) 
 					return false
 				}
 				m = make(map[string]T, n)
+				long = run != nil && n > entriesAhead
 			}
 			n := 0
+			if long && r.peek() == wire.OpShortBinUnicode {
+				var ok bool
+				if n, ok = run(r, m, size); !ok {
+					return false
+				}
+			}
 			for ; r.peek() != wire.OpSetItems; n++ {
 				k, ok := r.str()
 				if !ok || !r.charge(size) {
@@ -140,26 +219,26 @@ func basicMap(p *typePlan) fastFunc {
 	}
 	switch p.t.Elem().Kind() {
 	case reflect.Int64:
-		return fastMap(p, (*reader).integer)
+		return fastMap(p, (*reader).integer, intEntries)
 	case reflect.Int:
 		return fastMap(p, func(r *reader) (int, bool) {
 			n, ok := r.integer()
 			return int(n), ok && int64(int(n)) == n
-		})
+		}, nil)
 	case reflect.Float64:
-		return fastMap(p, (*reader).float)
+		return fastMap(p, (*reader).float, nil)
 	case reflect.String:
-		return fastMap(p, (*reader).str)
+		return fastMap(p, (*reader).str, nil)
 	case reflect.Bool:
 		return fastMap(p, func(r *reader) (b, ok bool) {
 			ok = fillBool(r, place(&b))
 			return b, ok
-		})
+		}, nil)
 	}
 	return nil
 }
 
-func fastMap[T any](p *typePlan, value func(r *reader) (T, bool)) fastFunc {
+func fastMap[T any](p *typePlan, value func(r *reader) (T, bool), run func(r *reader, m map[string]T, size int) (int, bool)) fastFunc {
 	if p.t.Key() != reflect.TypeFor[string]() || p.t.Elem() != reflect.TypeFor[T]() {
 		return nil // a map's layout is not promised to be that of its types' underlying types
 	}
@@ -168,7 +247,7 @@ func fastMap[T any](p *typePlan, value func(r *reader) (T, bool)) fastFunc {
 		if op := r.peek(); op != wire.OpEmptyDict && op != wire.OpNone {
 			return r.part(v, p) // an OrderedDict, a defaultdict ...
 		}
-		return mapOf(r, at[map[string]T](v), size, value)
+		return mapOf(r, at[map[string]T](v), size, value, run)
 	}
 }
 
