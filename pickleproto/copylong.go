@@ -20,12 +20,8 @@ const (
 	copiers = 4
 )
 
-// copyLong copies src to dst, which is as long. When it returns nobody writes to dst or reads src any more.
+// copyLong copies src, which is long, to dst, which is as long. When it returns nobody writes to dst or reads src any more.
 func copyLong(dst []byte, src string) {
-	if len(src) < copyShared {
-		copy(dst, src)
-		return
-	}
 	var next atomic.Int64 // the first byte that nobody has begun to copy
 	var pieces sync.WaitGroup
 	pieces.Add((len(src) + copyPiece - 1) / copyPiece)

@@ -148,7 +148,7 @@ func (m *machine) shapeOf(data []byte, i int) *keyTable {
 		return nil
 	}
 	t := m.shapes.first[firstSlot(m.memo[n])]
-	if t == nil || t.failed >= shapedFailures {
+	if t == nil || t.failed >= shapedFailures || !same(m.memo[n], t.keys[0]) {
 		return nil
 	}
 	return t

@@ -289,3 +289,26 @@ func TestShapedDepthAlone(t *testing.T) {
 		})
 	}
 }
+
+// Dicts whose first keys share a place in the cache do not keep one another from being read: another first key is no
+// failure of the table that is there.
+func TestShapesOfOnePlace(t *testing.T) {
+	m := new(machine)
+	keys := make([]string, 40)
+	for i := range keys {
+		keys[i] = strings.Repeat("k", i+1)
+		m.memo = append(m.memo, boxString(&keys[i]))
+	}
+	table := &keyTable{keys: m.memo[:1]}
+	m.shapes.add(table)
+	get := []byte{'h', 0, 'N', 'u', '.'}
+	require.Same(t, table, m.shapeOf(get, 0))
+	collided := false
+	for i := 1; i < len(keys); i++ {
+		collided = collided || firstSlot(m.memo[i]) == firstSlot(m.memo[0])
+		get[1] = byte(i)
+		assert.Nil(t, m.shapeOf(get, 0))
+	}
+	assert.True(t, collided)
+	assert.Zero(t, table.failed)
+}
