@@ -53,7 +53,7 @@ func (c *countedConn) Send(buf []byte) error {
 		return &RefusedError{fmt.Sprintf("a message of %d bytes is too large for %s", n, c.t.name)}
 	}
 	c.t.put(buf[:c.t.header], n)
-	return c.write(buf)
+	return c.stream.Send(buf)
 }
 
 func (c *countedConn) Receive() (Message, error) { return c.receive(c) }

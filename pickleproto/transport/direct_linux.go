@@ -144,20 +144,22 @@ func (d *direct) failed(op string, err error, errno syscall.Errno) error {
 // mostAtOnce is how much one call reads or writes: to copy it takes some ten microseconds.
 const mostAtOnce = 256 << 10
 
-// While there is reading a timer goes off now and then. It does nothing, but for its sake the scheduler's
-// monitor, which sleeps until a timer or a system call that it is told of, looks whether goroutines have
-// computed for long, and has others take turns with them.
+// While there is reading a timer goes off now and then. For its sake the scheduler's monitor, which sleeps until
+// a timer or a system call that it is told of, looks whether goroutines have computed for long, and has
+// others take turns with them. It itself does nothing but have the next reading note the time.
 const awake = 10 * time.Millisecond
 
 var reading struct {
 	some    atomic.Bool // since the timer went off last
 	ticking atomic.Bool
+	noted   atomic.Int64 // the time by clock of the first reading since then
 }
 
 func awaken() {
 	if reading.some.Load() {
 		return
 	}
+	reading.noted.Store(int64(clock()))
 	reading.some.Store(true)
 	if reading.ticking.CompareAndSwap(false, true) {
 		time.AfterFunc(awake, tick)
@@ -172,4 +174,10 @@ func tick() {
 		}
 	}
 	time.AfterFunc(awake, tick)
+}
+
+// recently is what clock was a moment ago: as long at most as the timer takes, which may be late.
+func recently() time.Duration {
+	awaken()
+	return time.Duration(reading.noted.Load())
 }

@@ -106,3 +106,15 @@ func TestAwaken(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return !reading.ticking.Load() }, 5*time.Second, awake)
 }
+
+// The time of the timer is right again when there was no reading, and no timer, for a while.
+func TestRecently(t *testing.T) {
+	for range 3 {
+		require.Eventually(t, func() bool { return !reading.some.Load() }, 5*time.Second, awake)
+		exact := clock()
+		first := recently()
+		assert.GreaterOrEqual(t, first, exact)
+		assert.LessOrEqual(t, first, clock())
+		require.Eventually(t, func() bool { return recently() > first+2*awake }, 5*time.Second, time.Millisecond, "it stands still while there is reading")
+	}
+}

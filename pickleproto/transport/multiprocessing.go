@@ -93,11 +93,11 @@ func (c *multiprocessingConn) Send(buf []byte) error {
 		// 3.7 and older end the connection at this form, and have none for such a message.
 		binary.BigEndian.PutUint32(buf, math.MaxUint32)
 		binary.BigEndian.PutUint64(buf[shortHeader:], uint64(n))
-		return c.write(buf)
+		return c.stream.Send(buf)
 	}
 	buf = buf[longHeader-shortHeader:]
 	binary.BigEndian.PutUint32(buf, uint32(n))
-	return c.write(buf)
+	return c.stream.Send(buf)
 }
 
 func (c *multiprocessingConn) Receive() (Message, error) {

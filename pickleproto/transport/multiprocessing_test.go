@@ -339,10 +339,11 @@ func TestLongLengthWritten(t *testing.T) {
 	}
 	nc := &countedWrites{}
 	c := open(t, transport.Multiprocessing(transport.Auth{}), nc, transport.Options{})
-	require.NoError(t, c.Send(make([]byte, c.Headroom()+1<<31)))
-	assert.Equal(t, int64(12+1<<31), nc.n)
+	tooLong := int64(1) << 31 // for the short form
+	require.NoError(t, c.Send(make([]byte, int64(c.Headroom())+tooLong)))
+	assert.Equal(t, 12+tooLong, nc.n)
 	assert.Equal(t, "\xff\xff\xff\xff\x00\x00\x00\x00\x80\x00\x00\x00", nc.head)
-	require.NoError(t, c.Send(make([]byte, c.Headroom()+1<<31-1)))
+	require.NoError(t, c.Send(make([]byte, int64(c.Headroom())+tooLong-1)))
 	assert.Equal(t, "\x7f\xff\xff\xff", nc.head[:4])
 }
 

@@ -37,8 +37,6 @@ func newRaw(nc net.Conn, o Options) Conn {
 func (c *rawConn) Delimits() bool { return false }
 func (c *rawConn) Headroom() int  { return 0 }
 
-func (c *rawConn) Send(buf []byte) error { return c.write(buf) }
-
 // Receive returns the next pickle. If what arrives is no pickle, the error is a
 // *pickleproto.SyntaxError or a *pickleproto.LimitError; then, too, Message.Protocol is that of
 // the opcodes that were understood, in which the peer can be told.

@@ -28,8 +28,6 @@ type stream struct {
 	rw io.ReadWriter // nc, or the direct way to its socket
 	o  Options
 
-	made time.Time
-
 	buf        []byte
 	start, end int
 	small      []byte
@@ -40,21 +38,12 @@ type stream struct {
 
 	session    *session      // the one under way; nil without
 	spare      *session      // for the next one
-	writeArmed time.Duration // the write deadline that is set, by clock; guarded by the one sender
-
-	mu          sync.Mutex // guards what follows, which Interrupt reads and changes
-	waiting     bool       // Receive waits for the first byte of a message
-	interrupted bool
-	quiet       time.Duration // of Interrupt
-	readArmed   time.Duration // the read deadline that is set, by clock; 0 is none
+	writeArmed time.Duration // the write deadline that is set, by clock; 0 is none. The one sender's alone
+	patience   readDeadline
 }
 
-// clock is the time by which a stream knows its deadlines. To read it takes half of what time.Now does,
-// which is as much as decoding a small message.
-func (s *stream) clock() time.Duration { return time.Since(s.made) }
-
 func newStream(nc net.Conn, o Options) stream {
-	return stream{nc: nc, rw: directly(nc), o: o, made: time.Now()}
+	return stream{nc: nc, rw: directly(nc), o: o}
 }
 
 func (s *stream) NetConn() net.Conn { return s.nc }
@@ -212,11 +201,11 @@ func (s *stream) ready(most uint64) (first bool, err error) {
 	}
 	first = !s.mid && s.start == s.end
 	if first {
-		s.armIdle()
+		s.patience.await(s)
 	} else if !s.mid {
 		// The first read of a message that is not complete yet begins its time.
 		s.mid = true
-		s.armMessage()
+		s.patience.limit(s.nc, s.o.ReadTimeout)
 	}
 	return first, nil
 }
@@ -225,7 +214,7 @@ func (s *stream) ready(most uint64) (first bool, err error) {
 func (s *stream) arrived(n int, first bool) {
 	s.end += n
 	if first {
-		s.stopWaiting()
+		s.patience.waiting.Store(false)
 	}
 	if !s.begun {
 		s.begun = true
@@ -243,13 +232,11 @@ func (s *stream) recognise() {
 }
 
 func (s *stream) timedOut(first bool, err error) error {
-	s.mu.Lock()
-	interrupted, armed := s.interrupted, s.readArmed
-	s.mu.Unlock()
+	interrupted, armed := s.patience.state()
 	switch {
 	case first && interrupted:
 		return ErrInterrupted
-	case armed == 0:
+	case !armed:
 		return err // somebody else's deadline: the owner of the net.Conn set it
 	case first:
 		return &TimeoutError{Waiting: "a message", After: s.o.IdleTimeout}
@@ -257,73 +244,12 @@ func (s *stream) timedOut(first bool, err error) error {
 	return &TimeoutError{Waiting: "the rest of a message", After: s.o.ReadTimeout, Got: int64(s.end - s.start)}
 }
 
-// armIdle sets the deadline for the first byte of a message. Setting a deadline costs as much as
-// a small decode, so one that is not much too early is left as it is.
-func (s *stream) armIdle() {
-	s.mu.Lock()
-	s.waiting = true
-	switch idle := s.o.IdleTimeout; {
-	case s.interrupted:
-		s.arm(s.quiet)
-	case idle <= 0:
-		s.disarm()
-	default:
-		if left := s.readArmed - s.clock(); s.readArmed == 0 || left > idle || left < idle-idle/8 {
-			s.arm(idle)
-		}
-	}
-	s.mu.Unlock()
-}
+func (s *stream) Interrupt(after time.Duration) { s.patience.interrupt(s.nc, after) }
 
-func (s *stream) stopWaiting() {
-	s.mu.Lock()
-	s.waiting = false
-	s.mu.Unlock()
-}
-
-// armMessage sets the deadline for the rest of a message.
-func (s *stream) armMessage() {
-	s.mu.Lock()
-	if s.o.ReadTimeout > 0 {
-		s.arm(s.o.ReadTimeout)
-	} else {
-		s.disarm()
-	}
-	s.mu.Unlock()
-}
-
-// arm sets the deadline for reading so much from now. It is called with mu held.
-func (s *stream) arm(after time.Duration) {
-	s.readArmed = s.clock() + after
-	_ = s.nc.SetReadDeadline(time.Now().Add(after)) // fails only on a closed connection, where Read says so
-}
-
-// disarm takes the deadline away. It is called with mu held.
-func (s *stream) disarm() {
-	if s.readArmed != 0 {
-		s.readArmed = 0
-		_ = s.nc.SetReadDeadline(time.Time{})
-	}
-}
-
-func (s *stream) Interrupt(after time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.interrupted, s.quiet = true, max(after, time.Nanosecond)
-	if s.waiting {
-		s.arm(s.quiet)
-	}
-}
-
-// write is one Write of all of p.
-func (s *stream) write(p []byte) error {
-	if s.session != nil {
-		if p = s.session.write(p); len(p) == 0 {
-			return nil
-		}
-	}
+// written is Send for what no session has written.
+func (s *stream) written(p []byte) error {
 	if s.o.WriteTimeout > 0 {
-		if now := s.clock(); s.writeArmed-now < s.o.WriteTimeout {
+		if now := clock(); s.writeArmed == 0 || s.writeArmed-now < s.o.WriteTimeout {
 			after := s.o.WriteTimeout + s.o.WriteTimeout/4
 			s.writeArmed = now + after
 			_ = s.nc.SetWriteDeadline(time.Now().Add(after))

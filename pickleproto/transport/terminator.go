@@ -49,7 +49,7 @@ func (c *terminatorConn) Send(buf []byte) error {
 	if at := bytes.Index(whole, c.end); at < len(buf) {
 		return &RefusedError{fmt.Sprintf("the message holds the terminator %q at byte %d", c.end, at)}
 	}
-	return c.write(whole)
+	return c.stream.Send(whole)
 }
 
 func (c *terminatorConn) Receive() (Message, error) { return c.receive(c) }
