@@ -109,7 +109,7 @@ func (c *conn) serve() {
 		c.converse(c.ctx, tc)
 		return
 	}
-	m, err := transport.Serve(tc, func(m transport.Message) bool { return c.handled(tc, m) })
+	m, err := transport.Serve(tc, c.handle(tc))
 	if err != nil {
 		c.receiveFailed(tc, m, err)
 	} else {
@@ -158,14 +158,16 @@ func (c *conn) end() {
 	c.srv.done(c)
 }
 
-// handled answers one message. It returns false when no more are to be received.
-func (c *conn) handled(tc transport.Conn, m transport.Message) bool {
-	c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
-	more := c.answer(c.ctx, tc, m)
-	if until := c.until.Load(); until != 0 && time.Now().UnixNano() > until {
-		more = false
+// handle returns the function that answers one message, and returns false when no more are to be received.
+func (c *conn) handle(tc transport.Conn) func(transport.Message) bool {
+	return func(m transport.Message) bool {
+		c.trace(Event{Kind: Received, Bytes: len(m.Data), Protocol: m.Protocol})
+		more := c.answer(c.ctx, tc, m)
+		if until := c.until.Load(); until != 0 && time.Now().UnixNano() > until {
+			more = false
+		}
+		return more && !c.srv.Once
 	}
-	return more && !c.srv.Once
 }
 
 // answer handles one message. It returns false when nothing more is to be read.
@@ -173,7 +175,7 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 	s := c.srv
 	c.req.Protocol, c.req.Raw, c.req.decodeErr = m.Protocol, m.Data, nil
 	c.kept.decode(m.Data)
-	v, err := c.handle(ctx)
+	v, err := c.value(ctx)
 	c.req.Raw = nil
 	c.trace(Event{Kind: Processed, Err: err})
 
@@ -220,7 +222,9 @@ func (c *conn) answer(ctx context.Context, tc transport.Conn, m transport.Messag
 		c.logEnd("cannot answer", sendErr)
 		return false
 	}
-	c.answered.Store(true)
+	if !c.answered.Load() { // to store it each time would take longer
+		c.answered.Store(true)
+	}
 	c.trace(Event{Kind: Answered, Bytes: len(buf) - head, Protocol: s.writes[m.Protocol], Err: err})
 	return more
 }
@@ -242,7 +246,8 @@ func putBuffer(b *[]byte) {
 // errPanic is what the peer is told of a handler that panicked: nothing of its innards.
 var errPanic = errors.New("internal error in the server's handler")
 
-func (c *conn) handle(ctx context.Context) (v any, err error) {
+// value is what the handler answers.
+func (c *conn) value(ctx context.Context) (v any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			c.srv.log.Error("handler panicked", "remote", c.remote, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
