@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,13 +66,13 @@ func TestLoadChecksTheAnswers(t *testing.T) {
 			go func() { _ = s.Serve(t.Context(), ln) }()
 			answer, err := exchange(ln.Addr().String(), request)
 			require.NoError(t, err)
-			perSecond, p99, err := load(t.Context(), ln.Addr().String(), request, answer, 4, 100*time.Millisecond)
+			times, err := load(t.Context(), ln.Addr().String(), request, answer, 4, 100*time.Millisecond)
 			require.NoError(t, err)
-			require.Positive(t, perSecond)
-			require.Positive(t, p99)
+			require.NotEmpty(t, times)
+			require.Positive(t, slices.Min(times))
 
 			answer[len(answer)/2] ^= 1
-			_, _, err = load(t.Context(), ln.Addr().String(), request, answer, 2, 50*time.Millisecond)
+			_, err = load(t.Context(), ln.Addr().String(), request, answer, 2, 50*time.Millisecond)
 			require.Error(t, err)
 		})
 	}

@@ -67,9 +67,9 @@ func workloads() []workload {
 	}
 }
 
-// turns is how many turns the two Go servers get a round. Their windows differ by half from one another, with how the
-// machine's processors happen to share the work, so the best of a few is a matter of luck. Python's differ less, and
-// its threads take seconds to let go of one another.
+// turns is how many turns the two Go servers get a round, whose figures are those of all its turns together. Their
+// turns differ by half from one another, with how the machine's processors happen to share the work, so the best of
+// them would be a matter of luck. Python's differ less, and its threads take seconds to let go of one another.
 const turns = 4
 
 // The contestants.
@@ -142,21 +142,30 @@ func (s *served) measure(ctx context.Context, python, binary string, request []b
 	for i := range s.p99 {
 		s.p99[i] = 1e18
 	}
-	for turn := range turns * rounds {
-		// In no fixed order: who always comes after the slowest of them might find the machine rested.
-		for _, i := range rand.Perm(len(addrs)) {
-			if i == threaded && turn%turns != 0 {
-				continue
+	for range rounds {
+		var times [len(contestants)][]time.Duration
+		var served [len(contestants)]time.Duration // how long
+		for turn := range turns {
+			// In no fixed order: who always comes after the slowest of them might find the machine rested.
+			for _, i := range rand.Perm(len(addrs)) {
+				if i == threaded && turn > 0 {
+					continue
+				}
+				took, err := load(ctx, addrs[i], request, answer, connections, window)
+				if err != nil {
+					return fmt.Errorf("%s: %w", contestants[i], err)
+				}
+				times[i] = append(times[i], took...)
+				served[i] += window
 			}
-			perSecond, p99, err := load(ctx, addrs[i], request, answer, connections, window)
-			if errors.Is(err, errNoAnswer) {
+		}
+		for i, took := range times {
+			if len(took) == 0 {
 				continue // the machine was busy with something else
 			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", contestants[i], err)
-			}
-			s.perSecond[i] = max(s.perSecond[i], perSecond)
-			s.p99[i] = min(s.p99[i], p99)
+			slices.Sort(took)
+			s.perSecond[i] = max(s.perSecond[i], float64(len(took))/served[i].Seconds())
+			s.p99[i] = min(s.p99[i], float64(took[len(took)*99/100]))
 		}
 	}
 	return nil
@@ -221,13 +230,9 @@ func exchange(addr string, request []byte) ([]byte, error) {
 	}
 }
 
-// errNoAnswer is a round's in which no request was answered whole.
-var errNoAnswer = errors.New("no answer in time")
-
 // load keeps each of the connections busy for the time of d, after a tenth of it for warming up.
-// Every answer is compared with the one that is right. It returns the requests a second and the
-// 99th percentile of the nanoseconds that one took.
-func load(ctx context.Context, addr string, request, answer []byte, connections int, d time.Duration) (perSecond, p99 float64, err error) {
+// Every answer is compared with the one that is right. It returns how long each request took.
+func load(ctx context.Context, addr string, request, answer []byte, connections int, d time.Duration) ([]time.Duration, error) {
 	var wg sync.WaitGroup
 	times := make([][]time.Duration, connections)
 	errs := make([]error, connections)
@@ -237,15 +242,7 @@ func load(ctx context.Context, addr string, request, answer []byte, connections 
 		wg.Go(func() { times[i], errs[i] = loadOne(ctx, addr, request, answer, counting, end) })
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return 0, 0, err
-	}
-	all := slices.Concat(times...)
-	slices.Sort(all)
-	if len(all) == 0 {
-		return 0, 0, errNoAnswer
-	}
-	return float64(len(all)) / d.Seconds(), float64(all[len(all)*99/100]), nil
+	return slices.Concat(times...), errors.Join(errs...)
 }
 
 func loadOne(ctx context.Context, addr string, request, answer []byte, counting, end time.Time) (times []time.Duration, err error) {
