@@ -245,13 +245,18 @@ func (m *machine) underflow(i int) error {
 
 // foresee returns the size that something which has filled n places by now is to grow to: twice
 // that, or, in a long message, what the rest of it will fill if it goes on as it did, for
-// growing again costs copies and fresh memory.
+// growing again costs copies and fresh memory, and while the collector marks it costs more. A message that does not
+// go on like that has it take 64 times what it needs, or a sixteenth of the memory that it may still take.
 func (m *machine) foresee(n int) int {
 	if n < 1<<14 || m.opAt == 0 {
 		return 2 * n
 	}
 	most := int(float64(n)/float64(m.opAt)*float64(len(m.whole))) + n/32
-	return min(max(most, n+n/2), 8*n)
+	left := m.left
+	if m.budget != nil {
+		left = min(left, m.budget.Max()-m.budget.Used())
+	}
+	return max(n+n/2, min(most, 64*n, n+int(left/(16*16))))
 }
 
 // grow makes room on the stack, charging what it adds.

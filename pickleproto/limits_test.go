@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -403,23 +404,46 @@ func objectNest(n int) string {
 // What begins with many small items is not taken to go on so for the whole message at any price: a
 // budget that others share has room for what there is.
 func TestForesightWithinABudget(t *testing.T) {
-	dict, ints, strs := NewDict(), make([]int64, 5000), make([]any, 300)
+	dict, ints, strs, lists := NewDict(), make([]int64, 5000), make([]any, 300), make([]any, 17000)
 	for i := range int64(1001) {
 		require.NoError(t, dict.Set(i, nil))
 	}
 	for i := range strs {
 		strs[i] = ""
 	}
+	for i := range lists {
+		lists[i] = NewList()
+	}
+	stack := func(n int) []byte {
+		items := "(" + strings.Repeat("N", n) + "t"
+		return append(append([]byte(items+items+"B\x00\x00\x80\x00"), make([]byte, 8<<20)...), "\x87."...)
+	}
 	long := strings.Repeat("x", 8<<20)
 	for name, c := range map[string]struct{ v, into any }{
 		"dict": {Tuple{dict, Bytes(long)}, new(any)},
 		"ints": {Tuple{NewIntList(ints), Bytes(long)}, new(any)},
 		"strs": {append(strs, long), new([]string)},
+		"memo": {Tuple{NewList(lists...), Bytes(long)}, new(any)},
 	} {
 		data, err := Marshal(c.v)
 		require.NoError(t, err)
+		emptyPools()
 		before := allocated()
 		require.NoError(t, Unmarshal(data, c.into, WithBudget(NewBudget(28<<20))), name)
 		assert.Less(t, allocated()-before, uint64(40<<20), name)
+		emptyPools()
+		before = allocated()
+		require.NoError(t, Unmarshal(data, c.into))
+		assert.Less(t, allocated()-before, uint64(32<<20), name)
 	}
+	var v any
+	require.NoError(t, Unmarshal(stack(17000), &v, WithBudget(NewBudget(12<<20))))
+	emptyPools()
+	require.NoError(t, Unmarshal(stack(50000), &v, WithLimits(Limits{Memory: 13 << 20})))
+}
+
+// emptyPools has every sync.Pool let go of what it keeps.
+func emptyPools() {
+	runtime.GC()
+	runtime.GC()
 }

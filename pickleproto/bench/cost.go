@@ -108,47 +108,65 @@ type size struct {
 	loads, dumps   float64 // CPython's
 }
 
+// sizeRounds is how often each size is measured, one after another: the machine's speed changes more in
+// the minutes that all of this takes than the time of a byte does.
+const sizeRounds = 7
+
 // sizes measures records in messages of 1 to most million bytes.
 func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	unlimited := pickleproto.WithLimits(pickleproto.Limits{Message: -1, Memory: -1, Work: -1})
 	var all []size
+	file := func(i int) string { return filepath.Join(b.dir, fmt.Sprintf("growing%d.pickle", i)) }
 	for millions := 1; millions <= most; millions *= 4 {
 		message, err := recordsOf(millions * 1e6)
 		if err != nil {
 			return nil, err
 		}
-		s := size{bytes: len(message), decode: math.Inf(1), encode: math.Inf(1)}
-		file := filepath.Join(b.dir, "growing.pickle")
-		if err := os.WriteFile(file, message, 0o600); err != nil {
+		name := file(len(all))
+		defer os.Remove(name)
+		if err := os.WriteFile(name, message, 0o600); err != nil {
 			return nil, err
 		}
+		s := size{bytes: len(message), decode: math.Inf(1), encode: math.Inf(1)}
 		for what, ns := range map[string]*float64{"loads": &s.loads, "dumps": &s.dumps} {
-			one, _, err := b.python.round(what, file, 4, 0.5)
+			one, _, err := b.python.round(what, name, 4, 0.5)
 			if err != nil {
 				return nil, err
 			}
 			*ns = one / float64(len(message))
 		}
-		for range 5 {
-			var v any
-			ns, err := perByte(message, func() error { return pickleproto.Unmarshal(message, &v, unlimited) })
-			if err != nil {
-				return nil, err
-			}
-			s.decode = min(s.decode, ns)
-			if ns, err = perByte(message, func() error {
-				_, err := pickleproto.Marshal(v)
-				return err
-			}); err != nil {
-				return nil, err
-			}
-			s.encode = min(s.encode, ns)
-		}
 		all = append(all, s)
-		fmt.Fprintf(progress, "sizes: %d MB\n", millions)
+		fmt.Fprintf(progress, "sizes: %d MB by CPython\n", millions)
+	}
+	for i := range sizeRounds {
+		for n := range all {
+			if err := all[n].measure(file(n)); err != nil {
+				return nil, err
+			}
+		}
+		fmt.Fprintf(progress, "sizes: round %d\n", i+1)
 	}
 	return all, nil
+}
+
+// measure measures once.
+func (s *size) measure(file string) error {
+	message, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	unlimited := pickleproto.WithLimits(pickleproto.Limits{Message: -1, Memory: -1, Work: -1})
+	var v any
+	decode, err := perByte(message, func() error { return pickleproto.Unmarshal(message, &v, unlimited) })
+	if err != nil {
+		return err
+	}
+	encode, err := perByte(message, func() error {
+		_, err := pickleproto.Marshal(v)
+		return err
+	})
+	s.decode, s.encode = min(s.decode, decode), min(s.encode, encode)
+	return err
 }
 
 // perByte calls as often as makes 128 MB or one call, with the collector at its usual pace: what is
