@@ -245,8 +245,8 @@ func (m *machine) underflow(i int) error {
 
 // foresee returns the size that something which has filled n places by now is to grow to: twice
 // that, or, in a long message, what the rest of it will fill if it goes on as it did, for
-// growing again costs copies and fresh memory, and while the collector marks it costs more. A message that does not
-// go on like that has it take 64 times what it needs, or a sixteenth of the memory that it may still take.
+// growing again costs copies and fresh memory, and more while the collector marks. If it does not go on like that,
+// what was taken in vain is at most 63 times what was needed, and a sixteenth of the memory that may still be taken.
 func (m *machine) foresee(n int) int {
 	if n < 1<<14 || m.opAt == 0 {
 		return 2 * n
