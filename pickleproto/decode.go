@@ -256,7 +256,8 @@ func (m *machine) foresee(n int) int {
 	if m.budget != nil {
 		left = min(left, m.budget.Max()-m.budget.Used())
 	}
-	return max(n+n/2, min(most, 64*n, n+int(left/(16*16))))
+	const place = 16 // bytes, or a few more
+	return max(n+n/2, min(most, 64*n, n+int(left/16/place)))
 }
 
 // grow makes room on the stack, charging what it adds.
