@@ -3,104 +3,129 @@ package pickleproto
 import "math/bits"
 
 // addressSet is a set of addresses, a little blurred: the eight addresses of a word of memory are one to it.
-// A bit each, in blocks that are found by open addressing, it takes next to no room for values
-// that lie side by side, as nearly all do: in a cache where a table of them all would not be.
+// A bit each, a chunk of them for every 32 KiB of memory, it takes next to no room for values that lie side
+// by side, as nearly all do: in a cache where a table of them all would not be.
 type addressSet struct {
-	blocks []addressBlock // at most half full
-	used   int
-	most   int   // blocks there may be before it grows
-	shift  uint8 // 64 - log2(len(blocks))
+	chunks []addressChunk // found by open addressing, at most half full
+	words  []uint64       // the bits, chunkWords for a chunk, as the chunks were met
+	shift  uint8          // 64 - log2(len(chunks))
 }
 
-// addressBlock is the part of an addressSet in 512 bytes of memory.
-type addressBlock struct {
-	number uint64 // see blockOf; 0: none
-	words  uint64 // a bit for each
+// addressChunk says where the bits of 32 KiB of memory are.
+type addressChunk struct {
+	number uintptr // the address of the memory divided by its size, and 1 more; 0: none
+	move   uintptr // from an address divided by wordMemory to its word
 }
 
-func blockOf(address uintptr) (number, word uint64) {
-	return uint64(address)>>9 + 1, 1 << (address >> 3 & 63)
+const (
+	firstChunks = 64
+	chunkBits   = 15 // log2 of the memory of a chunk
+	wordMemory  = 8 * 64
+	chunkWords  = 1 << chunkBits / wordMemory
+)
+
+// home returns where the chunk of an address is, or, if it is not there, where to look first. There must be chunks.
+func (s *addressSet) home(address uintptr) *addressChunk {
+	return &s.chunks[uint64(address>>chunkBits)*scatter>>(s.shift&63)]
 }
 
-// home returns the block of this number, a new one if there is none, or, where that takes more than a
-// glance, a block of another number.
-func (s *addressSet) home(number uint64) *addressBlock {
-	i := number * scatter >> (s.shift & 63)
-	b := &s.blocks[i]
-	if b.number == number {
-		return b
+// has reports whether this is the chunk of the address.
+func (c *addressChunk) has(address uintptr) bool { return c.number == address>>chunkBits+1 }
+
+// word returns the index of the word that has the bit of an address of the chunk.
+func (c *addressChunk) word(address uintptr) uintptr { return address/wordMemory + c.move }
+
+// word returns the index of the word that has the bit of an address.
+func (s *addressSet) word(address uintptr) uintptr {
+	c := s.home(address)
+	if !c.has(address) {
+		c = s.open(address)
 	}
-	return s.near(b, i, number)
+	return c.word(address)
 }
 
-func (s *addressSet) near(b *addressBlock, i, number uint64) *addressBlock {
-	if b.number != 0 {
-		b = &s.blocks[i^1]
-	}
-	if b.number == 0 && s.used < s.most {
-		b.number = number
-		s.used++
-	}
-	return b
-}
+// bitOf is the bit of an address in its word.
+func bitOf(address uintptr) uint64 { return 1 << (address >> 3 & 63) }
 
-// seek returns the block of this number, or the empty one that may become it. There must be blocks.
-func (s *addressSet) seek(number uint64) *addressBlock {
-	home := number * scatter >> (s.shift & 63)
+// seek returns the chunk of this number, or the empty one that may become it.
+func (s *addressSet) seek(number uintptr) *addressChunk {
+	home := uint64(number-1) * scatter >> (s.shift & 63)
 	for i := uint64(0); ; i++ {
-		if b := &s.blocks[home^i]; b.number == number || b.number == 0 {
-			return b
+		if c := &s.chunks[home^i]; c.number == number || c.number == 0 {
+			return c
 		}
 	}
+}
+
+// open returns the chunk of an address, a new one if there is none.
+func (s *addressSet) open(address uintptr) *addressChunk {
+	number := address>>chunkBits + 1
+	c := s.seek(number)
+	if c.number == 0 {
+		if 2*s.used() >= len(s.chunks) {
+			s.grow()
+			c = s.seek(number)
+		}
+		*c = addressChunk{number, uintptr(len(s.words)) - (number-1)*chunkWords}
+		s.addWords()
+	}
+	return c
+}
+
+// used is the number of chunks there are, with the one that is nobody's.
+func (s *addressSet) used() int { return len(s.words) / chunkWords }
+
+// addWords adds the words of one more chunk.
+func (s *addressSet) addWords() {
+	n := len(s.words)
+	if cap(s.words) < n+chunkWords {
+		s.words = append(uncleared[uint64](max(16*chunkWords, 2*n)), s.words...)
+	}
+	s.words = s.words[:n+chunkWords]
+	clear(s.words[n:])
 }
 
 func (s *addressSet) has(address uintptr) bool {
-	number, word := blockOf(address)
-	return s.seek(number).words&word != 0
-}
-
-// open returns the block of this number, a new one if there is none.
-func (s *addressSet) open(number uint64) *addressBlock {
-	b := s.seek(number)
-	if b.number == 0 {
-		if s.used >= s.most {
-			s.grow()
-			b = s.seek(number)
-		}
-		b.number = number
-		s.used++
-	}
-	return b
+	c := s.seek(address>>chunkBits + 1)
+	return c.number != 0 && s.words[c.word(address)]&bitOf(address) != 0
 }
 
 // add reports whether the address, or a neighbour that is one with it, was there already.
 func (s *addressSet) add(address uintptr) (was bool) {
-	number, word := blockOf(address)
-	b := s.open(number)
-	was = b.words&word != 0
-	b.words |= word
+	w := &s.words[s.word(address)]
+	was = *w&bitOf(address) != 0
+	*w |= bitOf(address)
 	return was
 }
 
-// grow doubles, or makes the first blocks.
+// begin makes the first words, which are nobody's.
+func (s *addressSet) begin() {
+	if len(s.chunks) == 0 {
+		s.grow()
+	}
+	if len(s.words) == 0 {
+		s.addWords()
+	}
+}
+
+// grow doubles, or makes the first chunks.
 func (s *addressSet) grow() {
-	old := s.blocks
-	s.blocks = make([]addressBlock, max(256, 2*len(old)))
-	s.most = len(s.blocks) / 2
-	s.shift = uint8(64 - bits.TrailingZeros(uint(len(s.blocks))))
-	for _, b := range old {
-		if b.number != 0 {
-			*s.seek(b.number) = b
+	old := s.chunks
+	s.chunks = make([]addressChunk, max(firstChunks, 2*len(old)))
+	s.shift = uint8(64 - bits.TrailingZeros(uint(len(s.chunks))))
+	for _, c := range old {
+		if c.number != 0 {
+			*s.seek(c.number) = c
 		}
 	}
 }
 
 // reset empties the set; one that is much too large is dropped.
 func (s *addressSet) reset() {
-	if len(s.blocks) > 1024 && s.used < len(s.blocks)/32 || len(s.blocks) > 1<<19 {
+	if used := s.used(); len(s.chunks) > 1024 && used < len(s.chunks)/32 || cap(s.words) > 1<<19 {
 		*s = addressSet{}
-	} else if s.used > 0 {
-		clear(s.blocks)
-		s.used = 0
+	} else if used > 0 {
+		clear(s.chunks)
+		s.words = s.words[:0]
 	}
 }

@@ -58,7 +58,7 @@ func TestPooledEncoderIsEmpty(t *testing.T) {
 			assert.Zero(t, e.memo.foreseen)
 			assert.False(t, e.memo.lazy)
 			assert.Zero(t, e.memo.indexed)
-			assert.Zero(t, e.memo.seen.used)
+			assert.Zero(t, e.memo.seen.used())
 			assert.Empty(t, e.names)
 			assert.Empty(t, e.globals)
 			encoders.Put(e)

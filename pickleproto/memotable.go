@@ -192,13 +192,12 @@ func (t *memoTable) findOrAdd(address uintptr, tag uint32) (index uint32, found 
 		return index, found
 	}
 	if t.lazy {
-		number, word := blockOf(address)
-		if b := t.seen.home(number); b.number == number && uint64(address)>>addressBits|uint64(tag>>tagBits) == 0 {
-			if b.words&word != 0 {
-				return t.recallOrPush(idOf(address, tag))
+		if c := t.seen.home(address); c.has(address) && uint64(address)>>addressBits|uint64(tag>>tagBits) == 0 {
+			if word := &t.seen.words[c.word(address)]; *word&bitOf(address) == 0 {
+				*word |= bitOf(address)
+				return t.push(idOf(address, tag)), false
 			}
-			b.words |= word
-			return t.push(idOf(address, tag)), false
+			return t.recallOrPush(idOf(address, tag))
 		}
 	} else if slot := uint64(address) >> 3 & uint64(len(t.slots)-1); uint64(address)>>addressBits|uint64(tag>>tagBits|t.slots[slot]) == 0 {
 		index = t.push(idOf(address, tag))
@@ -223,13 +222,10 @@ func (t *memoTable) seekOrAdd(address uintptr, tag uint32) (index uint32, found 
 		}
 		return index, found
 	}
-	number, word := blockOf(address)
 	t.room(1)
-	b := t.seen.open(number)
-	if b.words&word != 0 {
+	if t.seen.add(address) {
 		return t.recallOrPush(id)
 	}
-	b.words |= word
 	return t.push(id), false
 }
 
@@ -290,11 +286,11 @@ func (t *memoTable) room(n int) {
 			t.indexed = len(t.ids)
 		}
 		t.limit = cap(t.ids)
-		if len(t.seen.blocks) == 0 {
-			t.seen.grow()
-		}
+		t.seen.begin()
 		for _, id := range t.ids {
-			t.seen.add(uintptr(id >> tagBits))
+			if id != 0 {
+				t.seen.add(uintptr(id >> tagBits))
+			}
 		}
 		return
 	}
@@ -317,55 +313,56 @@ func (t *memoTable) addNewStrs(v []string) (n int) {
 		return 0
 	}
 	ids := t.ids[len(t.ids) : len(t.ids)+len(v)]
-	b := &t.seen.blocks[0]
-	current, words := b.number, b.words
+	var at, memory uintptr // the word at hand, and which memory it is for
+	word := t.seen.words[0]
 	for ; n < len(v); n++ {
 		s := v[n]
 		address := stringAddress(s)
 		if uint(len(s)-3) >= 253 || uint64(address)>>addressBits != 0 {
 			break
 		}
-		number, word := blockOf(address)
-		if number != current {
-			b.words = words
-			b = t.seen.open(number)
-			current, words = number, b.words
+		if address/wordMemory != memory {
+			t.seen.words[at] = word
+			at, memory = t.seen.word(address), address/wordMemory
+			word = t.seen.words[at]
 		}
-		if words&word != 0 {
+		if word&bitOf(address) != 0 {
 			break
 		}
-		words |= word
+		word |= bitOf(address)
 		ids[n] = idOf(address, memoTag(len(s), kindString))
 	}
-	b.words = words
+	t.seen.words[at] = word
 	t.ids = t.ids[:len(t.ids)+n]
 	return n
 }
 
 // memoPlace is where look found that an identity is not: good for addAt as long as nothing was put there.
 type memoPlace struct {
-	slot  uint64 // while lazy: the word
-	size  int    // of the table, or of the set; 0 if the identity has no place there
+	slot  uint64 // while lazy: the word of the set
+	size  int    // of the table, 0 if the identity has no place there; while lazy: inSet
 	shown uint32
-	block *addressBlock // while lazy
 }
+
+// inSet is the size of a memoPlace in the set, whose words stay where they are when it grows.
+const inSet = -1
 
 // look is find, and says where the identity belongs if it is not there.
 func (t *memoTable) look(address uintptr, tag uint32) (p memoPlace, index uint32, found bool) {
 	if t.lazy {
-		number, word := blockOf(address)
-		if b := t.seen.home(number); b.number == number && !isWide(address, tag) {
-			if b.words&word != 0 {
+		if c := t.seen.home(address); c.has(address) && !isWide(address, tag) {
+			i := c.word(address)
+			if t.seen.words[i]&bitOf(address) != 0 {
 				index, found = t.recall(idOf(address, tag))
 			}
-			return memoPlace{slot: word, size: len(t.seen.blocks), block: b}, index, found
+			return memoPlace{slot: uint64(i), size: inSet}, index, found
 		}
 	} else if t.limit > 0 && !isWide(address, tag) {
 		if home := uint64(address) >> 3 & uint64(len(t.slots)-1); t.slots[home] == 0 {
-			return memoPlace{home, len(t.slots), uint32(uint64(address)*scatter>>8) << t.shift, nil}, 0, false
+			return memoPlace{home, len(t.slots), uint32(uint64(address)*scatter>>8) << t.shift}, 0, false
 		}
 		index, slot, shown, found := t.seek(idOf(address, tag))
-		return memoPlace{slot, len(t.slots), shown, nil}, index, found
+		return memoPlace{slot, len(t.slots), shown}, index, found
 	}
 	index, found = t.find(address, tag)
 	return memoPlace{}, index, found
@@ -376,8 +373,8 @@ func (t *memoTable) addAt(p memoPlace, address uintptr, tag uint32) (index uint3
 	switch {
 	case len(t.ids) >= t.limit:
 	case t.lazy:
-		if b := p.block; b != nil && p.size == len(t.seen.blocks) && b.words&p.slot == 0 {
-			b.words |= p.slot
+		if p.size == inSet && t.seen.words[p.slot]&bitOf(address) == 0 {
+			t.seen.words[p.slot] |= bitOf(address)
 			return t.push(idOf(address, tag)), false
 		}
 	case p.size == len(t.slots) && t.slots[p.slot] == 0:

@@ -188,13 +188,13 @@ func TestLazyMemo(t *testing.T) {
 	}
 	require.True(t, table.lazy)
 	require.LessOrEqual(t, len(table.slots), 2*lazyFrom)
-	require.LessOrEqual(t, len(table.seen.blocks)*16, 100_000*8)
+	require.LessOrEqual(t, len(table.seen.words)*8, 100_000*8)
 	add(70_000)
 	require.Equal(t, 100_000, table.indexed)
 	add(100_000)
 	require.Equal(t, 100_000, table.indexed)
 	table.reset()
-	require.Zero(t, table.seen.used)
+	require.Zero(t, table.seen.used())
 	require.False(t, table.lazy)
 }
 

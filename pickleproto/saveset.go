@@ -55,7 +55,8 @@ func (e *encoder) saveMembers(keys []any) error {
 
 func (e *encoder) saveFrozenSet(s *FrozenSet) error {
 	address, tag := addressOf(s), memoTag(0, kindPointer)
-	if index, ok := e.memo.find(address, tag); ok {
+	place, index, found := e.memo.look(address, tag)
+	if found {
 		e.memoGet(index)
 		return nil
 	}
@@ -72,8 +73,7 @@ func (e *encoder) saveFrozenSet(s *FrozenSet) error {
 	if err != nil {
 		return err
 	}
-	index, found := e.memo.findOrAdd(address, tag)
-	if found { // a frozenset that contains itself, by way of an instance
+	if index, found = e.memo.addAt(place, address, tag); found { // a frozenset that contains itself, by way of an instance
 		e.buf = append(e.buf, wire.OpPopMark)
 		e.memoGet(index)
 		return nil

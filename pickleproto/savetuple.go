@@ -86,9 +86,12 @@ func (e *encoder) saveTuples(items []any) (done int, err error) {
 			break
 		}
 		address := tupleAddress(t)
-		number, word := blockOf(address)
-		block := memo.seen.home(number)
-		if block.number != number || block.words&word != 0 || uint64(address)>>addressBits != 0 {
+		chunk := memo.seen.home(address)
+		if !chunk.has(address) {
+			chunk = memo.seen.open(address)
+		}
+		word := chunk.word(address)
+		if memo.seen.words[word]&bitOf(address) != 0 || uint64(address)>>addressBits != 0 {
 			break
 		}
 		to := buf[len(buf) : len(buf)+most]
@@ -128,12 +131,15 @@ func (e *encoder) saveTuples(items []any) (done int, err error) {
 			case typString:
 				text := textBytes(v.(string))
 				address := stringAddress(v.(string))
-				number, word := blockOf(address)
 				if uint(len(text)-4) > plainText-4 || uint64(address)>>addressBits != 0 {
 					break items
 				}
-				b := memo.seen.home(number)
-				if b.number != number || b.words&word != 0 {
+				chunk := memo.seen.home(address)
+				if !chunk.has(address) {
+					chunk = memo.seen.open(address)
+				}
+				seen := &memo.seen.words[chunk.word(address)]
+				if *seen&bitOf(address) != 0 {
 					break items
 				}
 				to := to[n : n+plainItem]
@@ -154,7 +160,7 @@ func (e *encoder) saveTuples(items []any) (done int, err error) {
 				}
 				to[0], to[1], to[len(text)+2] = wire.OpShortBinUnicode, byte(len(text)), wire.OpMemoize
 				n += len(text) + 3
-				b.words |= word
+				*seen |= bitOf(address)
 				memo.push(idOf(address, memoTag(len(text), kindString)))
 			default:
 				break items
@@ -162,7 +168,7 @@ func (e *encoder) saveTuples(items []any) (done int, err error) {
 		}
 		if i < len(t) {
 			e.buf = buf[:len(buf)+n]
-			if err := e.saveTupleFrom(t, i, memoPlace{slot: word, size: len(memo.seen.blocks), block: block}); err != nil {
+			if err := e.saveTupleFrom(t, i, memoPlace{slot: uint64(word), size: inSet}); err != nil {
 				return 0, err
 			}
 			buf = e.buf
@@ -172,7 +178,7 @@ func (e *encoder) saveTuples(items []any) (done int, err error) {
 				to[0] = wire.OpTuple1 + byte(len(t)-1)
 			}
 			to[1] = wire.OpMemoize
-			block.words |= word
+			memo.seen.words[word] |= bitOf(address)
 			memo.push(idOf(address, memoTag(len(t), kindTuple)))
 			buf = buf[:len(buf)+n+2]
 		}
