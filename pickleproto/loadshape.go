@@ -9,7 +9,7 @@ import (
 
 // Dicts whose keys are those of a dict that was read before, as the nodes of a tree have them. Once the first
 // key has been fetched from the memo, the others are known, and so are the places of the values: they are
-// read right there, past the stack, as long as they are numbers, None, strs from the memo, and such
+// read right there, past the stack, as long as they are numbers, None, strs, short lists and tuples of these, and such
 // dicts in turn. At anything else what has been read goes to the stack, and run goes on from there, as if it
 // had read it; after a few such dicts no more of their keys are tried.
 
@@ -18,6 +18,8 @@ const (
 	shapedDepth = 32
 	// shapedFailures is how often dicts of the same keys are tried in vain.
 	shapedFailures = 3
+	// shapedItems is how many items lists and tuples have at most.
+	shapedItems = 16
 )
 
 // shapedPart is what loadShaped has read of a dict when it finds something that it leaves to run.
@@ -43,6 +45,12 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 	for j < len(values) && len(data)-i > 5+longestScalar {
 		n, at := getAt(data, i)
 		if n >= len(m.memo) || typeWord(m.memo[n]) != typString || !same(m.memo[n], keys[j]) {
+			if j > 0 {
+				if v, next := m.shapedShortTuple(values[j-1], data, i); next > i {
+					values[j-1], i, inner = v, next, max(inner, 1)
+					continue
+				}
+			}
 			t.failed++
 			break
 		}
@@ -85,6 +93,14 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 					at++
 				}
 			}
+		case wire.OpEmptyList:
+			if v, at = m.shapedList(data, at); at > from {
+				inner = max(inner, 1)
+			}
+		case wire.OpMark:
+			if v, at = m.shapedTuple(data, at); at > from {
+				inner = max(inner, 1)
+			}
 		case wire.OpEmptyDict:
 			if data[at+1] != wire.OpMemoize || data[at+2] != wire.OpMark || room == 0 {
 				break
@@ -113,6 +129,13 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 		j++
 		i = at
 	}
+	if j == len(keys) && i < len(data) && data[i] != wire.OpSetItems {
+		if v, next := m.shapedShortTuple(values[j-1], data, i); next > i {
+			values[j-1], i, inner = v, next, max(inner, 1)
+		} else {
+			t.failed++
+		}
+	}
 	if j < len(keys) || i >= len(data) || data[i] != wire.OpSetItems {
 		m.parts = append(m.parts, shapedPart{d, keys, values[:j], inner})
 		return i, 0
@@ -124,6 +147,78 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 		m.highest = max(m.highest, inner+1)
 	}
 	return i + 1, inner + 1
+}
+
+// shapedList reads a list of a few scalars, which begins at data[i]. It returns i if it is something else.
+func (m *machine) shapedList(data []byte, i int) (v any, next int) {
+	from := i + 2
+	if len(data)-i < 3 || data[i+1] != wire.OpMemoize {
+		return nil, i
+	}
+	var n int
+	if data[from] == wire.OpMark {
+		from++
+		n, next = m.plainScalars(data, from, shapedItems)
+		if n == 0 || next >= len(data) || data[next] != wire.OpAppends {
+			return nil, i
+		}
+		next++
+	} else if n, next = m.plainScalars(data, from, 1); n == 1 && next < len(data) && data[next] == wire.OpAppend {
+		next++
+	} else {
+		n, next = 0, from
+	}
+	m.opAt = i
+	l := m.list()
+	m.memoize(l)
+	if n > 0 {
+		l.items = m.anys(n)
+		m.scalars(l.items[:0], data, from)
+	}
+	return l, next
+}
+
+// shapedTuple reads a tuple of a few scalars, with a MARK at data[i]. It returns i if it is something else.
+func (m *machine) shapedTuple(data []byte, i int) (v any, next int) {
+	n, end := m.plainScalars(data, i+1, shapedItems)
+	if n == 0 || end >= len(data) || data[end] != wire.OpTuple {
+		return nil, i
+	}
+	m.opAt = end
+	t := m.anys(n)
+	m.scalars(t[:0], data, i+1)
+	return m.shapedTupleOf(t, data, end)
+}
+
+// shapedShortTuple reads the rest of a tuple without a MARK, of which first has been read. It returns i if it is
+// something else.
+func (m *machine) shapedShortTuple(first any, data []byte, i int) (v any, next int) {
+	switch typeWord(first) {
+	case typInt64, typFloat64, typString, typBool, nil:
+	default:
+		return nil, i
+	}
+	n, end := m.plainScalars(data, i, 2)
+	if end >= len(data) || data[end] != wire.OpTuple1+byte(n) {
+		return nil, i
+	}
+	m.opAt = end
+	t := m.anys(1 + n)
+	t[0] = first
+	m.scalars(t[:1], data, i)
+	return m.shapedTupleOf(t, data, end)
+}
+
+// shapedTupleOf makes a tuple of items, whose opcode is at data[i], and memoises it.
+func (m *machine) shapedTupleOf(items []any, data []byte, i int) (v any, next int) {
+	m.opAt = i
+	v = m.tuple(items)
+	i++
+	if i < len(data) && data[i] == wire.OpMemoize {
+		m.memoize(v)
+		i++
+	}
+	return v, i
 }
 
 // getAt returns the number of the memo entry that the BINGET or LONG_BINGET at data[i] fetches, and where that ends;
@@ -169,7 +264,8 @@ func (m *machine) unshape(stack []any, fence, top int) ([]any, int, int) {
 		fence = len(stack)
 		for j, v := range p.values {
 			stack = append(stack, p.keys[j], v)
-			if typeWord(v) == typDict {
+			switch typeWord(v) {
+			case typDict, typList, typTuple:
 				top = len(stack) - 1
 				m.heights[top] = p.height // that of the highest: load looks again at what may be too high
 			}

@@ -3,6 +3,7 @@ package pickleproto
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
@@ -55,8 +56,88 @@ func (w *pickleWriter) keys() {
 	w.put("e")
 }
 
+// plain writes scalars, which lists and tuples of a dict's values may have.
+func (w *pickleWriter) plain(n int) {
+	for range n {
+		switch w.IntN(12) {
+		case 0:
+			w.put("N")
+		case 1:
+			w.put("\x88")
+		case 2:
+			w.put("\x89")
+		case 3, 4:
+			w.put("K" + string(rune(w.IntN(100))))
+		case 5:
+			w.put("M\x01\x02")
+		case 6:
+			w.put("J\xff\xff\xff\xff")
+		case 7:
+			w.put("G?\xf0\x00\x00\x00\x00\x00\x00")
+		case 8:
+			w.get(1 + w.IntN(3))
+		case 9:
+			w.put("\x8c\x05fresh")
+			w.memoize()
+		case 10:
+			w.put("\x8c\x0bnot äscii?")
+		case 11:
+			switch w.IntN(30) {
+			case 0:
+				w.put("\x8c\x09no \xff utf8")
+			case 1:
+				w.get(w.IntN(min(w.memo, 120)))
+			default:
+				w.put("\x8c\x11a str of 17 bytes")
+				w.memoize()
+			}
+		}
+	}
+}
+
+// few is a number of items, now and then more than shapedItems.
+func (w *pickleWriter) few() int {
+	if w.IntN(20) == 0 {
+		return w.IntN(20)
+	}
+	return 1 + w.IntN(4)
+}
+
+// short writes a list or a tuple of scalars.
+func (w *pickleWriter) short() {
+	switch w.IntN(5) {
+	case 0, 1:
+		w.put("]")
+		w.memoize()
+		w.put("(")
+		w.plain(w.few())
+		w.put("e")
+	case 2:
+		w.put("]")
+		w.memoize()
+		w.plain(1)
+		w.put("a")
+	case 3:
+		n := 1 + w.IntN(3)
+		w.plain(n)
+		w.put(string([]byte{0x84 + byte(n)}))
+		if w.IntN(3) > 0 {
+			w.memoize()
+		}
+	case 4:
+		w.put("(")
+		w.plain(w.few())
+		w.put("t")
+		if w.IntN(3) > 0 {
+			w.memoize()
+		}
+	}
+}
+
 func (w *pickleWriter) value(depth int) {
-	switch n := w.IntN(40); {
+	switch n := w.IntN(46); {
+	case n >= 40:
+		w.short()
 	case n < 5:
 		w.put("N")
 	case n < 9:
@@ -90,7 +171,9 @@ func (w *pickleWriter) value(depth int) {
 		w.put("e")
 	case n < 20 && depth > 0:
 		w.value(depth - 1)
-		w.put("\x85")
+		n := w.IntN(3)
+		w.plain(n)
+		w.put(string([]byte{0x85 + byte(n)}))
 		w.memoize()
 	case n < 21:
 		w.get(w.IntN(min(w.memo, 120))) // anything, a container that is not done too
@@ -204,7 +287,7 @@ func shapedChain(depth int, innermost string) []byte {
 // What lies deeper than a reader goes by recursion is read all the same, and counted.
 func TestShapedDepth(t *testing.T) {
 	for _, depth := range []int{1, 2, shapedDepth - 1, shapedDepth, shapedDepth + 1, shapedDepth + 2, 3*shapedDepth + 5, 1000} {
-		for _, innermost := range []string{"N", "]\x94", "]\x94(K\x01K\x02e", "N\x85\x94", "h\x00"} {
+		for _, innermost := range []string{"N", "]\x94", "]\x94(K\x01K\x02e", "N\x85\x94", "K\x01K\x02\x86\x94", "(K\x01t\x94", "]\x94K\x01a", "h\x00"} {
 			message := shapedChain(depth, innermost)
 			plain := bytes.ReplaceAll(message, []byte("}\x94(h"), []byte("}\x94(N0h"))
 			refused := 0
@@ -229,6 +312,28 @@ func TestShapedDepth(t *testing.T) {
 			require.Less(t, refused, 4)
 		}
 	}
+}
+
+// Rows of dicts with short lists and tuples in them are read past the stack to the last of them.
+func TestShapedRows(t *testing.T) {
+	rows := make([]map[string]any, 2500)
+	for i := range rows {
+		rows[i] = map[string]any{
+			"list": []any{i, "a", nil, fmt.Sprint(i)}, "one": []any{i}, "none": []any{}, "many": Tuple{i, 2, 3, "a", 0.5},
+			"alone": Tuple{i}, "pair": Tuple{"x", fmt.Sprint(i)}, "three": Tuple{1, 2, i}, "zlast": Tuple{i, 0.5},
+		}
+	}
+	message, err := Marshal(rows)
+	require.NoError(t, err)
+	var v any
+	require.NoError(t, Unmarshal(message, &v))
+	got := v.(*List).Items()
+	first, last := got[1].(*Dict), got[len(got)-1].(*Dict)
+	require.Same(t, first.t, last.t, "one table of keys")
+	assert.LessOrEqual(t, first.t.failed, uint8(1), "but for one that the end of a frame was in the way of")
+	again, err := Marshal(v)
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(message, again))
 }
 
 // A message that ends anywhere is truncated, wherever its frames end.

@@ -82,6 +82,40 @@ func (m *machine) scalars(stack []any, data []byte, i int) ([]any, int) {
 	return stack, i
 }
 
+// plainScalars returns how many of the opcodes from i on, most at the most, scalars would push, and where they end.
+func (m *machine) plainScalars(data []byte, i, most int) (n, end int) {
+	for ; n < most && len(data)-i >= longestScalar; n++ {
+		switch data[i] {
+		case wire.OpNone, wire.OpNewTrue, wire.OpNewFalse:
+			i++
+		case wire.OpBinInt1:
+			i += 2
+		case wire.OpBinInt2:
+			i += 3
+		case wire.OpBinInt:
+			i += 5
+		case wire.OpBinFloat:
+			i += 9
+		case wire.OpBinGet:
+			if k := int(data[i+1]); k >= len(m.memo) || typeWord(m.memo[k]) != typString {
+				return n, i
+			}
+			i += 2
+		case wire.OpShortBinUnicode:
+			to := i + 2 + int(data[i+1])
+			if to >= len(data) || !validStr(data, i+2, to) {
+				return n, i
+			}
+			if i = to; data[i] == wire.OpMemoize {
+				i++
+			}
+		default:
+			return n, i
+		}
+	}
+	return n, i
+}
+
 // tupleOf makes a tuple of items. They are mostly few: copy would ask the collector first.
 func (m *machine) tupleOf(items []any) any {
 	t := m.anys(len(items))

@@ -44,6 +44,7 @@ var (
 	typBytes     = typeWord(Bytes(""))
 	typTuple     = typeWord(Tuple(nil))
 	typBool      = typeWord(false)
+	typList      = typeWord((*List)(nil))
 	typDict      = typeWord((*Dict)(nil))
 	typFrozenSet = typeWord((*FrozenSet)(nil))
 	typGlobal    = typeWord(Global{})
