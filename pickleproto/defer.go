@@ -75,9 +75,14 @@ func (m *machine) postpone(op byte, stack []any, start, fence int) bool {
 // counts against a budget that others share.
 func (m *machine) expectEntries(n, end int, outermost bool) int {
 	if outermost && m.firstOutermost() {
-		return min(int(float64(n)/float64(end)*float64(len(m.whole)))+n/16, mostAhead*n)
+		return m.expectMore(n, end)
 	}
 	return 4 * n
+}
+
+// expectMore is how many entries the message will have if it goes on as up to the end of n, within reason.
+func (m *machine) expectMore(n, end int) int {
+	return min(int(float64(n)/float64(end)*float64(len(m.whole)))+n/16, mostAhead*n)
 }
 
 // expectItems is expectEntries for the outermost container if that is a list: its batches are added one
@@ -93,6 +98,14 @@ func (m *machine) expectItems(c any, n, end int) bool {
 		m.growing = l
 	}
 	return m.growing == l
+}
+
+// batchFollows reports whether a MARK stands at data[i], or first in the next frame if data, a frame, ends there.
+func (m *machine) batchFollows(data []byte, i int) bool {
+	if i == len(data) && i+frameHeaderSize < len(m.whole) && m.whole[i] == wire.OpFrame {
+		data, i = m.whole, i+frameHeaderSize
+	}
+	return i < len(data) && data[i] == wire.OpMark
 }
 
 // fitList gives back the room of the list that was expected to become longer.
@@ -220,6 +233,9 @@ func (m *machine) add(c any, items []any) error {
 		}
 		if n := len(c.items) + len(items); n > cap(c.items) {
 			size := max(n, cap(c.items)+cap(c.items)/2+8)
+			if c == m.growing {
+				size = max(size, m.expectMore(n, m.opAt))
+			}
 			m.charge(16 * (size - cap(c.items)))
 			s := make([]any, len(c.items), size)
 			copy(s, c.items)

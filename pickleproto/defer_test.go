@@ -1,6 +1,7 @@
 package pickleproto
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -153,6 +154,34 @@ func TestExpectedItems(t *testing.T) {
 			}
 			require.NoError(t, Unmarshal([]byte("](N"+c.pickle[:len(c.pickle)-1]+"e."), &kept), "the same within another")
 			assert.True(t, Equal(v, kept.(*List).At(1)))
+		})
+	}
+}
+
+// The outermost list takes its batches one by one whatever its items are, lists too, and wherever frames end; so the stack
+// never holds them all.
+func TestOutermostListOfLists(t *testing.T) {
+	rows := make([][][]int64, 60_000)
+	for i := range rows {
+		rows[i] = [][]int64{{int64(i), 1}, {2}}
+	}
+	framed, err := Marshal(rows)
+	require.NoError(t, err)
+	batch := "(" + strings.Repeat("](K\x01]e", 1000) + "e"
+	frame := string(binary.LittleEndian.AppendUint64([]byte{0x95}, uint64(2*len(batch))))
+	for name, message := range map[string]string{
+		"as written":              string(framed),
+		"without frames":          "\x80\x04]" + strings.Repeat(batch, 60) + ".",
+		"a frame for two batches": "\x80\x04]" + strings.Repeat(frame+batch+batch, 30) + ".",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, c := new(machine), newConfig(nil)
+			m.start([]byte(message), &c)
+			v, _, err := m.load()
+			require.NoError(t, err)
+			assert.Len(t, v.(*List).Items(), 60_000)
+			assert.LessOrEqual(t, cap(v.(*List).items), 60_000+60_000/8)
+			assert.LessOrEqual(t, cap(m.stack), 4096)
 		})
 	}
 }

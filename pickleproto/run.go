@@ -387,7 +387,7 @@ func (m *machine) run() (any, int, error) {
 				return nil, 0, err
 			}
 			m.expect = 0
-			if m.growing != nil && (i >= len(data) || data[i] != wire.OpMark) {
+			if m.growing != nil && same(stack[start-1], m.growing) && !m.batchFollows(data, i) {
 				m.fitList()
 			}
 			if top >= start {
