@@ -2,6 +2,7 @@ package pickleproto
 
 import (
 	"io"
+	"math"
 	"sync"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
@@ -41,9 +42,11 @@ type machine struct {
 	touched      uint32     // see enterPacked
 	keys         copiedText // of the packed dict that is being read
 
-	memo      []any       // by index; unsetMemo where none was put
-	sparse    map[int]any // entries far beyond the end of memo
-	lazy      []lazyMemo  // entries of memo that are nil
+	memo      []any       // by index, up to early; unsetMemo where none was put
+	early     int         // earlyMemo, or as many as there may be where the memo outlives the message
+	late      lateMemo    // by index, from early on
+	sparse    map[int]any // entries far beyond the end of both
+	lazy      []lazyMemo  // entries that are nil or refLazy
 	memoCount int         // entries, which is what MEMOIZE goes by
 	memoLeft  int         // entries of memo's array that a short message left as they were
 
@@ -95,7 +98,9 @@ func (m *machine) start(data []byte, c *config) {
 	m.budget = c.budget
 	work := c.limits.workFor(len(data))
 	m.h = hasher{work: work, max: work, depth: int(c.limits.Depth), memory: &m.arena}
+	m.early = earlyMemo
 	if c.memo != nil {
+		m.early = math.MaxInt - mostLate
 		m.memo, m.sparse, m.memoCount, m.nested = c.memo.take()
 	}
 	// The capacity of what a pooled machine brings along stands in for the limits, so that where
@@ -103,7 +108,8 @@ func (m *machine) start(data []byte, c *config) {
 	// is seen before the next opcode, and a pickle does not end without another.
 	m.stack = m.stack[:0:min(int64(cap(m.stack)), c.limits.Stack+1)]
 	m.marks = m.marks[:0:min(int64(cap(m.marks)), c.limits.Marks)]
-	m.memo = m.memo[:len(m.memo):max(int64(len(m.memo)), min(int64(cap(m.memo)), c.limits.Memo))]
+	m.memo = m.memo[:len(m.memo):max(int64(len(m.memo)), min(int64(cap(m.memo)), c.limits.Memo, int64(m.early)))]
+	m.late.begin(c.limits.Memo - int64(m.early))
 	m.arena.begin(data, !c.lend && !c.copyStrings)
 }
 
@@ -154,6 +160,9 @@ func (m *machine) forget() {
 	m.fence, m.marks, m.deferred = 0, m.marks[:0], m.deferred[:0]
 	if m.sparse != nil {
 		m.sparse = nil
+	}
+	if len(m.late.refs) > 0 {
+		m.late.reset()
 	}
 	clear(m.lazy)
 	m.lazy = m.lazy[:0]

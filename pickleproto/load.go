@@ -213,8 +213,8 @@ func (m *machine) fetched(data []byte, i int) any {
 // isMemoized reports whether o was memoised when it was made: its memo entry is then among the
 // latest. An object that is dropped was made just before, so a few entries are looked at.
 func (m *machine) isMemoized(o *Object) bool {
-	for k, n := len(m.memo)-1, 0; k >= 0 && n < 64; k, n = k-1, n+1 {
-		if same(m.memo[k], o) {
+	for k, n := m.memoLen()-1, 0; k >= 0 && n < 64; k, n = k-1, n+1 {
+		if same(m.memoEntry(k), o) {
 			return true
 		}
 	}

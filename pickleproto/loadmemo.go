@@ -19,35 +19,48 @@ type lazyMemo struct {
 
 // memoizeStrs memoises strs that lie where they will stay.
 func (m *machine) memoizeStrs(strs []string) {
-	n := len(m.memo)
-	if m.memoCount != n || len(m.sparse) > 0 || m.c.memo != nil || int64(n+len(strs)) > m.c.limits.Memo {
+	n := m.memoLen()
+	if m.memoCount != n || len(m.sparse) > 0 || m.c.memo != nil || int64(n+len(strs)) > m.mostMemo() {
 		for i := range strs {
 			m.memoize(boxString(&strs[i]))
 		}
 		return
 	}
-	if n+len(strs) > cap(m.memo) {
-		m.growMemo(n + len(strs))
+	m.memoRoom(n + len(strs))
+	if early := min(len(strs), m.early-len(m.memo)); early > 0 {
+		m.memo = m.memo[:n+early]
+		if n < m.memoLeft { // else never written to before, so nil
+			clear(m.memo[n:min(m.memoLeft, n+early)])
+		}
 	}
-	m.memo = m.memo[:n+len(strs)]
-	if n < m.memoLeft { // else never written to before, so nil
-		clear(m.memo[n:min(m.memoLeft, n+len(strs))])
+	if late := n + len(strs) - m.early; late > 0 {
+		k := len(m.late.refs)
+		m.late.refs = m.late.refs[:late]
+		clear(m.late.refs[k:]) // each refLazy
 	}
 	m.memoCount += len(strs)
 	m.charge(32)
 	m.lazy = append(m.lazy, lazyMemo{n, strs})
 }
 
-// lazyEntry boxes entry n, which is nil.
-func (m *machine) lazyEntry(n int) any {
+// lazyStr boxes entry n, which belongs to a lazyMemo.
+func (m *machine) lazyStr(n int) any {
 	i := sort.Search(len(m.lazy), func(i int) bool { return m.lazy[i].from > n }) - 1
-	v := boxString(&m.lazy[i].strs[n-m.lazy[i].from])
-	m.memo[n] = v
-	return v
+	return boxString(&m.lazy[i].strs[n-m.lazy[i].from])
+}
+
+// memoRoom makes room for n entries.
+func (m *machine) memoRoom(n int) {
+	if early := min(n, m.early); early > cap(m.memo) {
+		m.growMemo(early)
+	}
+	if late := n - m.early; late > cap(m.late.refs) {
+		m.growLate(late)
+	}
 }
 
 func (m *machine) growMemo(least int) {
-	size := int(min(int64(max(m.foresee(cap(m.memo)), least, 64)), m.c.limits.Memo))
+	size := int(min(int64(max(m.foresee(cap(m.memo)), least, 64)), m.c.limits.Memo, int64(m.early)))
 	m.charge(16 * (size - cap(m.memo)))
 	s := make([]any, len(m.memo), size)
 	copy(s, m.memo)
@@ -65,16 +78,48 @@ func (m *machine) memoize(v any) {
 		m.memoCount++
 		return
 	}
+	if refs := m.late.refs; m.memoCount == m.early+len(refs) && len(refs) < cap(refs) {
+		m.late.refs = append(refs, m.refTo(v))
+		m.memoCount++
+		return
+	}
 	m.put(m.memoCount, v)
+}
+
+// memoLen is how many entries there are, with those that are unset, apart from sparse.
+func (m *machine) memoLen() int { return len(m.memo) + len(m.late.refs) }
+
+// addMemo adds an entry for which there is room.
+func (m *machine) addMemo(v any) {
+	if len(m.memo) < m.early {
+		m.memo = append(m.memo, v)
+	} else {
+		m.late.refs = append(m.late.refs, m.refTo(v))
+	}
+}
+
+// memoEntry returns entry n, nil if there is none; it may be unsetMemo, noneMemo, or, if it is lazy, nil.
+func (m *machine) memoEntry(n int) any {
+	if n < len(m.memo) {
+		return m.memo[n]
+	}
+	return m.lateEntry(n)
+}
+
+// setMemo writes over entry n, which there is.
+func (m *machine) setMemo(n int, v any) {
+	if n < len(m.memo) {
+		m.memo[n] = v
+	} else {
+		m.late.refs[n-m.early] = m.refTo(v)
+	}
 }
 
 // memoKnown makes room for the entries up to n that someone else made.
 func (m *machine) memoKnown(n int) {
-	if n > cap(m.memo) {
-		m.growMemo(n)
-	}
-	for len(m.memo) < n {
-		m.memo = append(m.memo, unsetMemo)
+	m.memoRoom(n)
+	for m.memoLen() < n {
+		m.addMemo(unsetMemo)
 	}
 	m.memoCount = n
 }
@@ -84,29 +129,27 @@ func (m *machine) put(n int, v any) {
 		v = noneMemo
 	}
 	switch {
-	case n < len(m.memo):
-		if same(m.memo[n], unsetMemo) {
+	case n < m.memoLen():
+		if same(m.memoEntry(n), unsetMemo) {
 			m.memoCount++
 		}
-		m.memo[n] = v
+		m.setMemo(n, v)
 		return
-	case n <= 2*m.memoCount+1024 && int64(n) < m.c.limits.Memo:
-		if n >= cap(m.memo) {
-			m.growMemo(n + 1)
-		}
-		for len(m.memo) < n {
-			if w, ok := m.sparse[len(m.memo)]; ok {
-				m.memo = append(m.memo, w)
-				delete(m.sparse, len(m.memo)-1)
+	case n <= 2*m.memoCount+1024 && int64(n) < m.mostMemo():
+		m.memoRoom(n + 1)
+		for k := m.memoLen(); k < n; k++ {
+			if w, ok := m.sparse[k]; ok {
+				m.addMemo(w)
+				delete(m.sparse, k)
 			} else {
-				m.memo = append(m.memo, unsetMemo)
+				m.addMemo(unsetMemo)
 			}
 		}
 		if _, ok := m.sparse[n]; ok {
 			delete(m.sparse, n)
 			m.memoCount--
 		}
-		m.memo = append(m.memo, v)
+		m.addMemo(v)
 		m.memoCount++
 		return
 	}
@@ -124,12 +167,17 @@ func (m *machine) put(n int, v any) {
 }
 
 func (m *machine) get(n int) (v any, ok bool) {
-	if n < len(m.memo) {
+	switch {
+	case n < len(m.memo):
 		v, ok = m.memo[n], true
 		if v == nil {
-			return m.lazyEntry(n), true
+			v = m.lazyStr(n)
+			m.memo[n] = v
+			return v, true
 		}
-	} else {
+	case n < m.memoLen():
+		v, ok = m.lateEntry(n), true
+	default:
 		v, ok = m.sparse[n]
 	}
 	switch {

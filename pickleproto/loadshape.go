@@ -44,7 +44,7 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 	j := 0
 	for j < len(values) && len(data)-i > 5+longestScalar {
 		n, at := getAt(data, i)
-		if n >= len(m.memo) || typeWord(m.memo[n]) != typString || !same(m.memo[n], keys[j]) {
+		if key := m.memoEntry(n); typeWord(key) != typString || !same(key, keys[j]) {
 			if j > 0 {
 				if v, next := m.shapedShortTuple(values[j-1], data, i); next > i {
 					values[j-1], i, inner = v, next, max(inner, 1)
@@ -81,8 +81,9 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 			v = anyFalse
 			at++
 		case wire.OpBinGet, wire.OpLongBinGet:
-			if n, next := getAt(data, at); n < len(m.memo) && typeWord(m.memo[n]) == typString {
-				v, at = m.memo[n], next
+			n, next := getAt(data, at)
+			if got := m.memoEntry(n); typeWord(got) == typString {
+				v, at = got, next
 			}
 		case wire.OpShortBinUnicode:
 			if to := at + 2 + int(data[at+1]); to < len(data) && validStr(data, at+2, to) {
@@ -239,11 +240,9 @@ func (m *machine) shapeOf(data []byte, i int) *keyTable {
 		return nil
 	}
 	n, _ := getAt(data, i)
-	if n >= len(m.memo) {
-		return nil
-	}
-	t := m.shapes.first[firstSlot(m.memo[n])]
-	if t == nil || t.failed >= shapedFailures || !same(m.memo[n], t.keys[0]) {
+	key := m.memoEntry(n)
+	t := m.shapes.first[firstSlot(key)]
+	if t == nil || t.failed >= shapedFailures || !same(key, t.keys[0]) {
 		return nil
 	}
 	return t

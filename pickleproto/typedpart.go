@@ -351,12 +351,12 @@ func (r *reader) giveEntry(n int) bool {
 	}
 	switch op {
 	case wire.OpShortBinBytes, wire.OpBinBytes, wire.OpBinBytes8:
-		m.memo[n] = Bytes(s)
+		m.setMemo(n, Bytes(s))
 	default:
 		if !validSurrogateFree(b) {
 			return false
 		}
-		m.memo[n] = s
+		m.setMemo(n, s)
 	}
 	return true
 }

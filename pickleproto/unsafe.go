@@ -47,6 +47,7 @@ var (
 	typList      = typeWord((*List)(nil))
 	typDict      = typeWord((*Dict)(nil))
 	typFrozenSet = typeWord((*FrozenSet)(nil))
+	typObject    = typeWord((*Object)(nil))
 	typGlobal    = typeWord(Global{})
 )
 
@@ -78,7 +79,7 @@ func addressOf[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 // make, and like strings.Builder, from which it takes them, it spares the clearing. Nobody but the caller
 // gets to see items beyond the slice's length, except in the capacity of what AppendMarshal returns, which is a buffer
 // to be used again.
-func uncleared[T byte | int64 | uint64 | float64](n int) []T {
+func uncleared[T byte | int64 | uint64 | float64 | memoRef](n int) []T {
 	var b strings.Builder
 	b.Grow(n * int(unsafe.Sizeof(*new(T))))
 	b.WriteByte(0)
