@@ -110,7 +110,7 @@ type size struct {
 
 // sizeRounds is how often each size is measured, one after another: the machine's speed changes more in
 // the minutes that all of this takes than the time of a byte does.
-const sizeRounds = 7
+const sizeRounds = 9
 
 // sizes measures records in messages of 1 to most million bytes.
 func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
@@ -140,7 +140,7 @@ func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
 	}
 	for i := range sizeRounds {
 		for n := range all {
-			if err := all[n].measure(file(n)); err != nil {
+			if err := all[n].measure(file(n), most*1e6); err != nil {
 				return nil, err
 			}
 		}
@@ -149,19 +149,19 @@ func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
 	return all, nil
 }
 
-// measure measures once.
-func (s *size) measure(file string) error {
+// measure measures once, with as many messages as make so many bytes.
+func (s *size) measure(file string, bytes int) error {
 	message, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
 	unlimited := pickleproto.WithLimits(pickleproto.Limits{Message: -1, Memory: -1, Work: -1})
 	var v any
-	decode, err := perByte(message, func() error { return pickleproto.Unmarshal(message, &v, unlimited) })
+	decode, err := perByte(message, bytes, func() error { return pickleproto.Unmarshal(message, &v, unlimited) })
 	if err != nil {
 		return err
 	}
-	encode, err := perByte(message, func() error {
+	encode, err := perByte(message, bytes, func() error {
 		_, err := pickleproto.Marshal(v)
 		return err
 	})
@@ -169,10 +169,11 @@ func (s *size) measure(file string) error {
 	return err
 }
 
-// perByte calls as often as makes 128 MB or one call, with the collector at its usual pace: what is
-// asked is whether the same bytes cost the same in many small messages and in few large ones.
-func perByte(message []byte, call func() error) (float64, error) {
-	n := max(1, 128_000_000/len(message))
+// perByte calls as often as makes so many bytes, or one call, with the collector at its usual pace: what is
+// asked is whether the same bytes cost the same in many small messages and in one large one. The same bytes also take
+// about the same time, so that a quiet moment of the machine is as likely to be there for each size.
+func perByte(message []byte, bytes int, call func() error) (float64, error) {
+	n := max(1, bytes/len(message))
 	runtime.GC()
 	begin := time.Now()
 	for range n {
