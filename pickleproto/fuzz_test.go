@@ -78,6 +78,7 @@ func unmarshalAny(t *testing.T, b []byte) {
 			t.Errorf("%v, as a stream %v", err, streamErr)
 		}
 	}
+	sameWithFewEarly(t, b)
 	if err != nil {
 		return
 	}
