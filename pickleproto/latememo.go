@@ -70,34 +70,27 @@ func (s *slabs[T]) add(a *arena, slab []T, kind memoRef) bool {
 	return true
 }
 
+// takes reports whether the value at p is the latest of the n that a took from slab, which then has been noted.
+func (s *slabs[T]) takes(p uintptr, a *arena, slab []T, n int, kind memoRef) bool {
+	return n > 0 && p == addressOf(&slab[n-1]) && (s.last == &slab[0] || s.add(a, slab, kind))
+}
+
 // refTo returns the entry for v, which mostly is the latest value that the arena gave.
 func (m *machine) refTo(v any) memoRef {
-	l, p := &m.late, uintptr(dataPointer(v))
-	switch typeWord(v) {
-	case typString:
-		if n := m.nStrs - 1; n >= 0 && p == addressOf(&m.strs[n]) && (l.strs.last == &m.strs[0] || l.strs.add(&m.arena, m.strs, refStr)) {
-			return l.strs.base + memoRef(n)
-		}
-	case typTuple:
-		if n := m.nTuples - 1; n >= 0 && p == addressOf(&m.tuples[n]) && (l.tuples.last == &m.tuples[0] || l.tuples.add(&m.arena, m.tuples, refTuple)) {
-			return l.tuples.base + memoRef(n)
-		}
-	case typDict:
-		if n := m.nDicts - 1; n >= 0 && p == addressOf(&m.dicts[n]) && (l.dicts.last == &m.dicts[0] || l.dicts.add(&m.arena, m.dicts, refDict)) {
-			return l.dicts.base + memoRef(n)
-		}
-	case typList:
-		if n := m.nLists - 1; n >= 0 && p == addressOf(&m.lists[n]) && (l.lists.last == &m.lists[0] || l.lists.add(&m.arena, m.lists, refList)) {
-			return l.lists.base + memoRef(n)
-		}
-	case typFrozenSet:
-		if n := m.nFrozen - 1; n >= 0 && p == addressOf(&m.frozen[n]) && (l.frozen.last == &m.frozen[0] || l.frozen.add(&m.arena, m.frozen, refFrozenSet)) {
-			return l.frozen.base + memoRef(n)
-		}
-	case typObject:
-		if n := m.nObjects - 1; n >= 0 && p == addressOf(&m.objects[n]) && (l.objects.last == &m.objects[0] || l.objects.add(&m.arena, m.objects, refObject)) {
-			return l.objects.base + memoRef(n)
-		}
+	l, a, p := &m.late, &m.arena, uintptr(dataPointer(v))
+	switch w := typeWord(v); {
+	case w == typString && l.strs.takes(p, a, a.strs, a.nStrs, refStr):
+		return l.strs.base + memoRef(a.nStrs-1)
+	case w == typTuple && l.tuples.takes(p, a, a.tuples, a.nTuples, refTuple):
+		return l.tuples.base + memoRef(a.nTuples-1)
+	case w == typDict && l.dicts.takes(p, a, a.dicts, a.nDicts, refDict):
+		return l.dicts.base + memoRef(a.nDicts-1)
+	case w == typList && l.lists.takes(p, a, a.lists, a.nLists, refList):
+		return l.lists.base + memoRef(a.nLists-1)
+	case w == typFrozenSet && l.frozen.takes(p, a, a.frozen, a.nFrozen, refFrozenSet):
+		return l.frozen.base + memoRef(a.nFrozen-1)
+	case w == typObject && l.objects.takes(p, a, a.objects, a.nObjects, refObject):
+		return l.objects.base + memoRef(a.nObjects-1)
 	}
 	return m.refToOther(v)
 }
