@@ -21,7 +21,7 @@ type keyTable struct {
 	keys   []any
 	index  *keyIndex // nil up to smallTable keys
 	shared bool
-	failed uint8 // how often loadShaped met something that it does not read
+	failed uint8 // how often, of late, loadShaped met something that it does not read
 	dead   int32 // deleted keys, whose places hold deleted
 }
 

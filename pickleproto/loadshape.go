@@ -16,8 +16,10 @@ import (
 const (
 	// shapedDepth is how deep dicts are read within one another by recursion.
 	shapedDepth = 32
-	// shapedFailures is how often dicts of the same keys are tried in vain.
-	shapedFailures = 3
+	// Dicts of the same keys are no longer tried when more than one in shapedFailure+1 was tried in vain, or
+	// the first three: the ends of frames are in the way of some of the best.
+	shapedFailure = 16
+	shapedGiveUp  = 3 * shapedFailure
 	// shapedItems is how many items lists and tuples have at most.
 	shapedItems = 16
 )
@@ -51,7 +53,7 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 					continue
 				}
 			}
-			t.failed++
+			t.failed += shapedFailure
 			break
 		}
 		from := at
@@ -122,7 +124,7 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 		}
 		if at == from {
 			if room > 0 {
-				t.failed++
+				t.failed += shapedFailure
 			}
 			break
 		}
@@ -134,7 +136,7 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 		if v, next := m.shapedShortTuple(values[j-1], data, i); next > i {
 			values[j-1], i, inner = v, next, max(inner, 1)
 		} else {
-			t.failed++
+			t.failed += shapedFailure
 		}
 	}
 	if j < len(keys) || i >= len(data) || data[i] != wire.OpSetItems {
@@ -142,6 +144,9 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 		return i, 0
 	}
 	t.shared = true
+	if t.failed > 0 {
+		t.failed--
+	}
 	d.t, d.values = t, values
 	if inner > 0 {
 		m.nested++
@@ -242,7 +247,7 @@ func (m *machine) shapeOf(data []byte, i int) *keyTable {
 	n, _ := getAt(data, i)
 	key := m.memoEntry(n)
 	t := m.shapes.first[firstSlot(key)]
-	if t == nil || t.failed >= shapedFailures || !same(key, t.keys[0]) {
+	if t == nil || t.failed >= shapedGiveUp || !same(key, t.keys[0]) {
 		return nil
 	}
 	return t
