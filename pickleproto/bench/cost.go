@@ -108,12 +108,9 @@ type size struct {
 	loads, dumps   float64 // CPython's
 }
 
-// sizeRounds is how often each size is measured, one after another: the machine's speed changes more in
-// the minutes that all of this takes than the time of a byte does.
-const sizeRounds = 9
-
-// sizes measures records in messages of 1 to most million bytes.
-func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
+// sizes measures records in messages of 1 to most million bytes, each once a round: the machine's speed changes
+// more in the minutes that all of this takes than the time of a byte does.
+func (b *bench) sizes(rounds, most int, progress io.Writer) ([]size, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	var all []size
 	file := func(i int) string { return filepath.Join(b.dir, fmt.Sprintf("growing%d.pickle", i)) }
@@ -138,13 +135,13 @@ func (b *bench) sizes(most int, progress io.Writer) ([]size, error) {
 		all = append(all, s)
 		fmt.Fprintf(progress, "sizes: %d MB by CPython\n", millions)
 	}
-	for i := range sizeRounds {
+	for i := range rounds {
 		for n := range all {
 			if err := all[n].measure(file(n), most*1e6); err != nil {
 				return nil, err
 			}
 		}
-		fmt.Fprintf(progress, "sizes: round %d\n", i+1)
+		fmt.Fprintf(progress, "sizes: round %d of %d\n", i+1, rounds)
 	}
 	return all, nil
 }
@@ -195,7 +192,7 @@ func recordsOf(bytes int) ([]byte, error) {
 	return pickleproto.Marshal(rows)
 }
 
-func (b *bench) reportCosts(w io.Writer, most int, progress io.Writer) error {
+func (b *bench) reportCosts(w io.Writer, rounds, most int, progress io.Writer) error {
 	all, err := b.heldByValues()
 	if err != nil {
 		return err
@@ -211,7 +208,7 @@ func (b *bench) reportCosts(w io.Writer, most int, progress io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nThe echo of the seed's dict makes %.0f allocations: %s (≤ %d).\n", n, pass(goalEchoAllocations/max(n, 1), 1), goalEchoAllocations)
-	steps, err := b.sizes(most, progress)
+	steps, err := b.sizes(rounds, most, progress)
 	if err != nil {
 		return err
 	}

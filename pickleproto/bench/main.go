@@ -103,7 +103,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		}
 	}
 	if slices.Contains(parts, "memory") {
-		if err := b.reportCosts(out, s.most, stderr); err != nil {
+		if err := b.reportCosts(out, s.rounds, s.most, stderr); err != nil {
 			return err
 		}
 	}
