@@ -33,6 +33,7 @@ const mostLate = 1 << kindShift
 const (
 	refLazy memoRef = iota << kindShift // see lazyMemo
 	refStr
+	refBytes // among the strs
 	refTuple
 	refList
 	refDict
@@ -81,6 +82,8 @@ func (m *machine) refTo(v any) memoRef {
 	switch w := typeWord(v); {
 	case w == typString && l.strs.takes(p, a, a.strs, a.nStrs, refStr):
 		return l.strs.base + memoRef(a.nStrs-1)
+	case w == typBytes && l.strs.takes(p, a, a.strs, a.nStrs, refStr):
+		return l.strs.base - refStr + refBytes + memoRef(a.nStrs-1)
 	case w == typTuple && l.tuples.takes(p, a, a.tuples, a.nTuples, refTuple):
 		return l.tuples.base + memoRef(a.nTuples-1)
 	case w == typDict && l.dicts.takes(p, a, a.dicts, a.nDicts, refDict):
@@ -120,6 +123,8 @@ func (m *machine) lateEntry(n int) any {
 		return m.lazyStr(n)
 	case refStr:
 		return boxString(l.strs.at(r))
+	case refBytes:
+		return boxBytes(l.strs.at(r))
 	case refTuple:
 		return boxTuple(l.tuples.at(r))
 	case refList:

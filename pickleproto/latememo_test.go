@@ -170,19 +170,45 @@ func TestLateMemoOfManySlabs(t *testing.T) {
 		list := NewList(int64(i), text)
 		set, err := NewFrozenSet(int64(i))
 		require.NoError(t, err)
-		rows[i] = Tuple{text, list, set, Tuple{list, text, nil}, &Object{Callable: Global{Module: "m", Name: "n"}, Args: Tuple{text}}}
+		rows[i] = Tuple{text, list, set, Tuple{list, text, nil}, &Object{Callable: Global{Module: "m", Name: "n"}, Args: Tuple{text}}, Bytes(fmt.Sprint("bytes", i))}
 	}
 	all := NewList(rows...)
 	for _, r := range rows[:2000] {
 		all.Append(r)
 		all.Append(r.(Tuple)[4])
 		all.Append(r.(Tuple)[2])
+		all.Append(r.(Tuple)[5])
 	}
 	for protocol := 2; protocol <= 5; protocol++ {
 		message, err := Marshal(all, WithProtocol(protocol))
 		require.NoError(t, err)
 		requireSameLate(t, fmt.Sprint("protocol ", protocol), message)
 	}
+}
+
+// Strs and bytes share slabs; what was memoised as bytes is fetched as bytes, and takes no more room than a str.
+func TestLateMemoOfBytes(t *testing.T) {
+	message := []byte("\x80\x04](")
+	const n = 3000
+	for i := range n {
+		message = append(message, fmt.Sprintf("C\x04b%03d\x94\x8c\x04s%03d\x94", i%1000, i%1000)...)
+	}
+	for i := range n {
+		message = append(message, 'j', byte(2*i), byte(2*i>>8), 0, 0)
+	}
+	message = append(message, "e."...)
+	withEarly(3, func() {
+		m, c := new(machine), newConfig(nil)
+		m.start(message, &c)
+		v, _, err := m.load()
+		require.NoError(t, err)
+		items := v.(*List).Items()
+		for i := range n {
+			require.Equal(t, Bytes(fmt.Sprintf("b%03d", i%1000)), items[2*i])
+			require.True(t, same(items[2*i], items[2*n+i]))
+		}
+		assert.Empty(t, m.late.others)
+	})
 }
 
 // The strs of a packed list are memoised by one entry of the machine, on both sides of where entries become late.
