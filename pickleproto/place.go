@@ -25,6 +25,9 @@ func at[T any](p place) *T { return (*T)(p) }
 // within is the address n bytes after p, inside the same variable.
 func within(p place, n uintptr) place { return unsafe.Add(p, n) }
 
+// elements are the n of the array at p, which must be of that type or have it as their underlying type.
+func elements[T any](p place, n int) []T { return unsafe.Slice((*T)(p), n) }
+
 // valueAt is the variable at p for reflection.
 func valueAt(t reflect.Type, p place) reflect.Value { return reflect.NewAt(t, p).Elem() }
 

@@ -52,7 +52,6 @@ type reader struct {
 	keysPlan *typePlan // whose keys are in keys
 	keys     []uint32
 	allKeys  map[*typePlan][]uint32
-	scratch  []string
 	looked   int     // opcodes that applies has run
 	ints     []int64 // slabs of what lies behind interfaces
 	floats   []float64
@@ -154,8 +153,8 @@ func (r *reader) forget() {
 		}
 		r.slabs, r.kept = nil, nil
 	}
-	if r.scratch != nil || r.ints != nil || r.floats != nil || r.strs != nil {
-		r.scratch, r.ints, r.floats, r.strs = nil, nil, nil, nil
+	if r.ints != nil || r.floats != nil || r.strs != nil {
+		r.ints, r.floats, r.strs = nil, nil, nil
 	}
 }
 
@@ -243,7 +242,7 @@ func (r *reader) enter() bool {
 func (r *reader) put(at int) bool {
 	switch r.peek() {
 	case wire.OpMemoize:
-		if len(r.memo) > 0 && r.memo[0] == noEntry {
+		if r.countsFromOne() {
 			return false
 		}
 		r.pos++
@@ -263,6 +262,9 @@ func (r *reader) put(at int) bool {
 	r.memo = append(r.memo, uint32(at))
 	return true
 }
+
+// countsFromOne reports whether the memo does, which no pickler has together with MEMOIZE.
+func (r *reader) countsFromOne() bool { return len(r.memo) > 0 && r.memo[0] == noEntry }
 
 func (r *reader) putAt(n int) bool {
 	if n == 1 && len(r.memo) == 0 {
@@ -356,14 +358,13 @@ func (r *reader) key() (b []byte, ok bool) {
 
 // str takes a str.
 func (r *reader) str() (s string, ok bool) {
-	var one [1]string
-	if stringRun(r, one[:]) == 1 {
-		return one[0], true
+	if r.shortStr(&s) {
+		return s, true
 	}
 	return r.otherStr(r.peek())
 }
 
-// otherStr takes a str that stringRun does not. op is what peek says.
+// otherStr takes a str that shortStr does not. op is what peek says.
 func (r *reader) otherStr(op byte) (s string, ok bool) {
 	switch op {
 	case wire.OpShortBinUnicode:

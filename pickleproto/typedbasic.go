@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"reflect"
+	"slices"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -294,38 +295,101 @@ func stringItems(r *reader, s []string, from, most int) ([]string, bool) {
 
 // stringRun reads memoised short strs of ASCII into to. It returns how many there were.
 func stringRun(r *reader, to []string) (n int) {
-	if len(r.memo) > 0 && r.memo[0] == noEntry {
-		return 0
-	}
-	data, pos, memo := r.data[:r.end], r.pos, r.memo
-	text, textFrom := r.text, r.textFrom
-	for n < len(to) && len(data)-pos >= 3 && data[pos] == wire.OpShortBinUnicode {
-		begin := pos + 2
-		next := begin + int(data[pos+1])
-		if next >= len(data) || data[next] != wire.OpMemoize {
-			break
-		}
-		if (next-begin < 8 || next-begin > 16 || !asciiTwoWords(data[begin:next])) && !ascii(data, begin, next) {
-			break
-		}
-		if begin >= textFrom && next <= textFrom+len(text) {
-			to[n] = text[begin-textFrom : next-textFrom]
-		} else {
-			v, ok := r.keepApart(begin, next)
-			if !ok {
+	for n < len(to) {
+		if len(to)-n >= manyStrs {
+			if n += r.commonStrs(to[n:]); n == len(to) {
 				break
 			}
-			to[n] = v
-			text, textFrom = r.text, r.textFrom
 		}
-		memo = append(memo, uint32(pos))
-		pos = next + 1
+		if !r.shortStr(&to[n]) {
+			break
+		}
 		n++
 	}
-	if n > 0 {
-		r.pos, r.memo = pos, memo
-	}
 	return n
+}
+
+// manyStrs is from how many strs on commonStrs pays.
+const manyStrs = 8
+
+// Most strs have so many bytes, behind opcode and length. Their ASCII is checked by two words.
+const (
+	commonLeast = 8
+	commonMost  = 16
+	commonHead  = 2
+)
+
+// commonStrs is stringRun for strs of 8 to 16 bytes, as far as the current block goes. It is a copy of that part of
+// the message, so that it is all that need be looked at.
+func (r *reader) commonStrs(to []string) (n int) {
+	text := r.blockAhead()
+	most := min(len(to), len(text)/commonLeast)
+	memo := r.memoAhead(most)
+	to = to[:len(memo)]
+	p := 0
+	for n < len(memo) && len(text)-p > commonHead+commonLeast {
+		size := int(text[p+1])
+		begin := p + commonHead
+		end := begin + size
+		if text[p] != wire.OpShortBinUnicode || uint(size-commonLeast) > commonMost-commonLeast || end >= len(text) || text[end] != wire.OpMemoize ||
+			(wordAt(text, begin)|wordAt(text, end-8))&highBits != 0 {
+			break
+		}
+		to[n] = text[begin:end]
+		memo[n] = uint32(r.pos + p)
+		p = end + 1
+		n++
+	}
+	r.took(p, n)
+	return n
+}
+
+// blockAhead returns what comes next in the message as far as the current block and the frame have it, for a run of
+// memoised strs; nothing if there can be none.
+func (r *reader) blockAhead() string {
+	from := r.pos - r.textFrom
+	if from < 0 || from >= len(r.text) || r.countsFromOne() {
+		return ""
+	}
+	return r.text[from:min(len(r.text), r.end-r.textFrom)]
+}
+
+// memoAhead returns the memo's next n entries, for took to add those that were written.
+func (r *reader) memoAhead(n int) []uint32 {
+	r.memo = slices.Grow(r.memo, n)
+	return r.memo[len(r.memo):][:n]
+}
+
+// took goes on after a run of size bytes with entries memoised values.
+func (r *reader) took(size, entries int) {
+	r.pos += size
+	r.memo = r.memo[:len(r.memo)+entries]
+}
+
+// shortStr reads a memoised short str of ASCII into s, or reports that there is something else.
+func (r *reader) shortStr(s *string) bool {
+	data, pos := r.data[:r.end], r.pos
+	if len(data)-pos < 3 || data[pos] != wire.OpShortBinUnicode || r.countsFromOne() {
+		return false
+	}
+	begin := pos + 2
+	next := begin + int(data[pos+1])
+	if next >= len(data) || data[next] != wire.OpMemoize ||
+		(next-begin < 8 || next-begin > 16 || !asciiTwoWords(data[begin:next])) && !ascii(data, begin, next) {
+		return false
+	}
+	if begin >= r.textFrom && next <= r.textFrom+len(r.text) {
+		*s = r.text[begin-r.textFrom : next-r.textFrom]
+	} else {
+		v, ok := r.keepApart(begin, next)
+		if !ok {
+			return false
+		}
+		*s = v
+	}
+	r.memo = append(r.memo, uint32(pos))
+	r.pos = next + 1
+	return true
 }
 
 // basicSlice returns the reader for the slices that have one of their own.
@@ -375,25 +439,26 @@ func fillStrings(r *reader, p *typePlan, dst *[]string) (ok bool) {
 		*dst, ok = sliceOf(r, elem, stringItems)
 		return ok
 	}
-	r.scratch = r.scratch[:0]
-	s, ok := listOf(r, elem, r.scratch, stringItems)
+	free := r.strs[len(r.strs):]
+	if cap(free) < shortSlice/2 {
+		if r.strs, ok = slab[string](r, cap(r.strs), 16); !ok {
+			return false
+		}
+		free = r.strs
+	}
+	free = free[:0:min(cap(free), shortSlice)]
+	s, ok := listOf(r, elem, free, stringItems)
 	if !ok {
 		return false
 	}
 	switch n := len(s); {
 	case n == 0:
-		*dst, r.scratch = []string{}, s
-	case n > shortSlice:
-		*dst, r.scratch = fitted(s), nil // the scratch itself, perhaps
+		*dst = []string{}
+	case cap(s) == cap(free): // there was room for all
+		r.strs = r.strs[:len(r.strs)+n]
+		*dst = s[:n:n]
 	default:
-		if len(r.strs)+n > cap(r.strs) {
-			if r.strs, ok = slab[string](r, max(cap(r.strs), n), 16); !ok {
-				return false
-			}
-		}
-		from := len(r.strs)
-		r.strs = append(r.strs, s...)
-		*dst, r.scratch = r.strs[from:len(r.strs):len(r.strs)], s[:0]
+		*dst = fitted(s)
 	}
 	return true
 }

@@ -40,7 +40,8 @@ func ownWay(p *typePlan) fastFunc {
 		}
 		return func(r *reader, v place) bool { return p.elem.fast != nil && r.slice(v, p) }
 	case bindArray:
-		return func(r *reader, v place) bool { return p.elem.fast != nil && r.array(v, p) }
+		run := arrayRun(p)
+		return func(r *reader, v place) bool { return p.elem.fast != nil && r.array(v, p, run) }
 	case bindMap:
 		if f := basicMap(p); f != nil {
 			return f

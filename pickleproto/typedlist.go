@@ -2,6 +2,7 @@ package pickleproto
 
 import (
 	"math"
+	"reflect"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
 )
@@ -200,8 +201,23 @@ func (r *reader) element(v place, p *typePlan, first *place, n int, room *int, f
 	return p.elem.fast(r, within(*first, uintptr(n)*uintptr(p.elem.size)))
 }
 
-// array fills an array. One that the items do not fill exactly is the binder's.
-func (r *reader) array(v place, p *typePlan) bool {
+// runFunc reads a run of numbers into the first of an array's n elements. It returns how many there were.
+type runFunc func(r *reader, v place, n int) (int, bool)
+
+// arrayRun returns the runFunc for arrays that have one.
+func arrayRun(p *typePlan) runFunc {
+	switch {
+	case p.elem.isPlain(reflect.Float64):
+		return func(r *reader, v place, n int) (int, bool) { return floatRun(r, elements[float64](v, n)) }
+	case p.elem.isPlain(reflect.Int64):
+		return func(r *reader, v place, n int) (int, bool) { return intRun(r, elements[int64](v, n)) }
+	}
+	return nil
+}
+
+// array fills an array. One that the items do not fill exactly is the binder's. run, if there is one, is tried first on
+// a tuple or batch.
+func (r *reader) array(v place, p *typePlan, run runFunc) bool {
 	size := p.t.Len()
 	if size == 0 {
 		return false
@@ -216,6 +232,11 @@ func (r *reader) array(v place, p *typePlan) bool {
 			return false
 		}
 		n := 0
+		if run != nil {
+			if n, ok = run(r, v, min(size, most)); !ok {
+				return false
+			}
+		}
 		for ; n < most && !endsItems(r.peek()); n++ {
 			if n == size || !p.elem.fast(r, within(v, uintptr(n)*uintptr(p.elem.size))) {
 				return false
@@ -231,6 +252,12 @@ func (r *reader) array(v place, p *typePlan) bool {
 		switch r.nextItems(p.elem) {
 		case aBatch:
 			begin := n
+			if run != nil && n == 0 {
+				var ok bool
+				if n, ok = run(r, v, size); !ok {
+					return false
+				}
+			}
 			for ; r.peek() != wire.OpAppends; n++ {
 				if n == size || !p.elem.fast(r, within(v, uintptr(n)*uintptr(p.elem.size))) {
 					return false

@@ -1,7 +1,6 @@
 package pickleproto
 
 import (
-	"encoding/binary"
 	"reflect"
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/wire"
@@ -95,49 +94,65 @@ func intEntries(r *reader, m map[string]int64, size int) (n int, ok bool) {
 
 // intEntryRun reads such entries into keys and values, which are as long. It returns how many there were.
 func intEntryRun(r *reader, keys []string, values []int64) (n int) {
-	if len(r.memo) > 0 && r.memo[0] == noEntry {
-		return 0
+	values = values[:len(keys)]
+	for n < len(keys) {
+		if n += r.commonEntries(keys[n:], values[n:]); n == len(keys) {
+			break
+		}
+		begin, memo := r.pos, len(r.memo)
+		if !r.shortStr(&keys[n]) {
+			break
+		}
+		v, size := intAt(r.data[r.pos:r.end])
+		if size == 0 { // mapOf reads the key again
+			r.pos, r.memo = begin, r.memo[:memo]
+			break
+		}
+		values[n] = v
+		r.pos += size
+		n++
 	}
-	data, pos, memo := r.data[:r.end], r.pos, r.memo
-	for ; n < len(keys) && n < len(values) && len(data)-pos >= 3 && data[pos] == wire.OpShortBinUnicode; n++ {
-		begin := pos + 2
-		next := begin + int(data[pos+1])
-		if len(data)-next < 1+5 || data[next] != wire.OpMemoize {
+	return n
+}
+
+// commonEntries is intEntryRun as commonStrs is stringRun.
+func (r *reader) commonEntries(keys []string, values []int64) (n int) {
+	const number = 8 // bytes from its opcode on that are looked at
+	text := r.blockAhead()
+	most := min(len(keys), len(text)/commonLeast)
+	memo := r.memoAhead(most)
+	keys, values = keys[:len(memo)], values[:len(memo)]
+	p := 0
+	for n < len(memo) && len(text)-p > commonHead+commonMost+1+number {
+		size := int(text[p+1])
+		begin := p + commonHead
+		end := begin + size
+		if text[p] != wire.OpShortBinUnicode || uint(size-commonLeast) > commonMost-commonLeast || text[end] != wire.OpMemoize ||
+			(wordAt(text, begin)|wordAt(text, end-8))&highBits != 0 {
 			break
 		}
-		if (next-begin < 8 || next-begin > 16 || !asciiTwoWords(data[begin:next])) && !ascii(data, begin, next) {
-			break
-		}
-		at := next + 1
-		switch data[at] {
-		case wire.OpBinInt1:
-			values[n] = int64(data[at+1])
-			at += 2
-		case wire.OpBinInt2:
-			values[n] = int64(binary.LittleEndian.Uint16(data[at+1:]))
-			at += 3
+		x := wordAt(text, end+1)
+		next := end + 1
+		switch byte(x) {
 		case wire.OpBinInt:
-			values[n] = int64(int32(binary.LittleEndian.Uint32(data[at+1:])))
-			at += 5
+			values[n] = int64(int32(x >> 8))
+			next += 5
+		case wire.OpBinInt2:
+			values[n] = int64(uint16(x >> 8))
+			next += 3
+		case wire.OpBinInt1:
+			values[n] = int64(uint8(x >> 8))
+			next += 2
 		default:
-			at = 0
+			r.took(p, n)
+			return n
 		}
-		if at == 0 {
-			break
-		}
-		if begin >= r.textFrom && next <= r.textFrom+len(r.text) {
-			keys[n] = r.text[begin-r.textFrom : next-r.textFrom]
-		} else {
-			k, ok := r.keepApart(begin, next)
-			if !ok {
-				break
-			}
-			keys[n] = k
-		}
-		memo = append(memo, uint32(pos))
-		pos = at
+		keys[n] = text[begin:end]
+		memo[n] = uint32(r.pos + p)
+		p = next
+		n++
 	}
-	r.pos, r.memo = pos, memo
+	r.took(p, n)
 	return n
 }
 

@@ -29,7 +29,7 @@ func TestLongMapsAgainstBinder(t *testing.T) {
 		odd := []int{0, 4, 60, 1000}[r.IntN(4)] // one in so many
 		met := "met again"
 		for i := range entriesAhead + r.IntN(3*batchSize) {
-			key := fmt.Sprint("key", i)
+			key := fmt.Sprint("key", i, strings.Repeat("y", r.IntN(16)))
 			var value any = []int64{0, 255, 256, 65535, 65536, -1, -1 << 31, 1<<31 - 1}[r.IntN(8)]
 			if odd > 0 && r.IntN(odd) == 0 {
 				switch r.IntN(6) {
@@ -104,7 +104,7 @@ func TestIntEntries(t *testing.T) {
 	d := new(Dict)
 	want := map[string]int64{}
 	for i := range 1000 {
-		key := fmt.Sprint("key", i)
+		key := fmt.Sprint("a long key ", i)
 		require.NoError(t, d.Set(key, int64(i)))
 		want[key] = int64(i)
 	}
@@ -128,18 +128,29 @@ func TestIntEntries(t *testing.T) {
 	// The memo goes on to count: entry 5 is the fifth key.
 	m, ok := fast(append(unframed[:len(unframed)-2:len(unframed)-2], "h\x05K\x07u."...))
 	require.True(t, ok)
-	assert.Equal(t, int64(7), m["key4"])
+	assert.Equal(t, int64(7), m["a long key 4"])
 	// A number that looks like another opcode where a MEMOIZE is missing.
 	var plain strings.Builder
 	for i := range 200 {
-		fmt.Fprintf(&plain, "\x8c\x06key%03dMK\x01", i)
+		memoize := "\x94"
+		if i > 75 {
+			memoize = ""
+		}
+		fmt.Fprintf(&plain, "\x8c\x0ea long key %03d%sMK\x01", i, memoize)
 	}
 	m, ok = fast([]byte("\x80\x04}(" + plain.String() + "u."))
 	require.True(t, ok)
 	assert.Len(t, m, 200)
-	assert.Equal(t, int64('K')+256, m["key007"])
+	assert.Equal(t, int64('K')+256, m["a long key 107"])
 	// MEMOIZE, where PUT began with 1, is for the machine.
-	_, ok = fast([]byte("\x80\x04}q\x01(" + strings.ReplaceAll(plain.String(), "M", "\x94M") + "u."))
+	_, ok = fast([]byte("\x80\x04}q\x01(" + strings.ReplaceAll(strings.ReplaceAll(plain.String(), "\x94", ""), "M", "\x94M") + "u."))
+	assert.False(t, ok)
+	// A byte that is no UTF-8 in the middle of 17.
+	some, more := plain.String()[:70*20], plain.String()[70*20:75*20]
+	m, ok = fast([]byte("\x80\x04}\x94(" + some + "\x8c\x11eight by-eight by\x94K\x01" + more + "u."))
+	require.True(t, ok)
+	assert.Len(t, m, 76)
+	_, ok = fast([]byte("\x80\x04}\x94(" + some + "\x8c\x11eight by\xffeight by\x94K\x01" + more + "u."))
 	assert.False(t, ok)
 	// Each entry takes 32 bytes of the limit when the map is made, and again when it is filled.
 	_, ok = fast(data, WithLimits(Limits{Memory: 60 * 1000}))

@@ -1,6 +1,8 @@
 package pickleproto
 
 import (
+	"encoding/binary"
+	"math"
 	"reflect"
 	"unicode/utf8"
 
@@ -25,6 +27,7 @@ const (
 	fastString
 	fastInt64
 	fastFloat64
+	fastBool
 )
 
 // finishFast completes a struct's plan once all plans that it refers to have their fill.
@@ -51,6 +54,8 @@ func (p *typePlan) finishFast() {
 				ff.kind = fastInt64
 			case reflect.Float64:
 				ff.kind = fastFloat64
+			case reflect.Bool:
+				ff.kind = fastBool
 			}
 		}
 		p.fastFields = append(p.fastFields, ff)
@@ -69,6 +74,12 @@ func (r *reader) structure(v place, p *typePlan) bool {
 		switch r.nextEntries() {
 		case aBatch:
 			n := 0
+			if len(f.keys) > 0 {
+				var ok bool
+				if n, ok = f.expectedFields(r); !ok {
+					return false
+				}
+			}
 			for ; r.peek() != wire.OpSetItems; n++ {
 				if !f.field(r) {
 					return false
@@ -117,11 +128,16 @@ func (f *fastField) read(r *reader, v place) (ok bool) {
 	v = within(v, f.offset)
 	switch f.kind {
 	case fastString:
-		*at[string](v), ok = r.str()
+		if r.shortStr(at[string](v)) {
+			return true
+		}
+		*at[string](v), ok = r.otherStr(r.peek())
 	case fastInt64:
 		*at[int64](v), ok = r.integer()
 	case fastFloat64:
 		*at[float64](v), ok = r.float()
+	case fastBool:
+		ok = fillBool(r, v)
 	default:
 		ok = f.fill != nil && f.fill(r, v)
 	}
@@ -157,6 +173,73 @@ type filler struct {
 	keys     []uint32
 	seen     uint64
 	expected int // records come with their keys in the same order, mostly that of the struct
+}
+
+// expectedFields reads the fields that come with the keys of the record before, in the same order, up to the first that
+// does not. It returns how many there were. Where it is in the message it keeps to itself, as long as it can: to read
+// that from memory anew for each of a key, an opcode and an argument is what most of the time would go to.
+func (f *filler) expectedFields(r *reader) (n int, ok bool) {
+	const number = 9 // bytes of the longest that is read here
+	fields := f.p.fastFields[f.expected:]
+	keys := f.keys[min(f.expected, len(f.keys)):] // as many, or none
+	fields = fields[:len(keys)]
+	data, pos := r.data[:r.end], r.pos
+	for ; n < len(keys) && len(data)-pos >= 2+number; n++ {
+		if data[pos] != wire.OpBinGet || keys[n] != uint32(data[pos+1])+1 {
+			break
+		}
+		bit := uint64(1) << (f.expected + n)
+		if f.seen&bit != 0 {
+			return n, false
+		}
+		f.seen |= bit
+		pos += 2
+		field := &fields[n]
+		v := within(f.v, field.offset)
+		switch field.kind {
+		case fastString:
+			r.pos = pos
+			if r.shortStr(at[string](v)) {
+				pos = r.pos
+				continue
+			}
+		case fastInt64:
+			switch x := binary.LittleEndian.Uint64(data[pos : pos+8]); byte(x) {
+			case wire.OpBinInt1:
+				*at[int64](v) = int64(uint8(x >> 8))
+				pos += 2
+				continue
+			case wire.OpBinInt2:
+				*at[int64](v) = int64(uint16(x >> 8))
+				pos += 3
+				continue
+			case wire.OpBinInt:
+				*at[int64](v) = int64(int32(x >> 8))
+				pos += 5
+				continue
+			}
+		case fastFloat64:
+			if data[pos] == wire.OpBinFloat {
+				*at[float64](v) = math.Float64frombits(binary.BigEndian.Uint64(data[pos+1 : pos+9]))
+				pos += 9
+				continue
+			}
+		case fastBool:
+			if op := data[pos]; op == wire.OpNewTrue || op == wire.OpNewFalse {
+				*at[bool](v) = op == wire.OpNewTrue
+				pos++
+				continue
+			}
+		}
+		r.pos = pos
+		if !field.read(r, f.v) {
+			return n, false
+		}
+		data, pos = r.data[:r.end], r.pos
+	}
+	r.pos = pos
+	f.expected += n
+	return n, true
 }
 
 // field reads a key and its value.

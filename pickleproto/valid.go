@@ -17,6 +17,13 @@ func asciiTwoWords(s []byte) bool {
 	return (binary.LittleEndian.Uint64(s)|binary.LittleEndian.Uint64(s[len(s)-8:]))&highBits == 0
 }
 
+// wordAt returns the eight bytes of s from i on.
+func wordAt(s string, i int) uint64 {
+	w := s[i : i+8]
+	return uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+		uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56
+}
+
 // ascii reports whether data[from:to] is ASCII. It may look at bytes behind to.
 func ascii(data []byte, from, to int) bool {
 	n := to - from
