@@ -52,6 +52,20 @@ func TestGeometricMean(t *testing.T) {
 	require.Equal(t, "–", pass(math.Inf(1), 3)) // nobody to compare with
 }
 
+func TestDurationHasThreeDigits(t *testing.T) {
+	for ns, want := range map[float64]string{
+		0: "0 ns", 999.4: "999 ns", 999.6: "1 µs", 1234: "1.23 µs", 999.4e3: "999 µs", 999.6e3: "1 ms", 12.345e6: "12.3 ms", math.NaN(): "–",
+	} {
+		require.Equal(t, want, duration(ns))
+	}
+}
+
+func TestServersHaveFewerRounds(t *testing.T) {
+	for rounds, want := range map[int]int{1: 1, 2: 2, 7: 3, 20: 5, 40: 10} {
+		require.Equal(t, want, roundsOf(rounds))
+	}
+}
+
 func TestLoadChecksTheAnswers(t *testing.T) {
 	for _, w := range workloads() {
 		t.Run(w.title, func(t *testing.T) {

@@ -118,7 +118,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		reportServed(out, all, s.conns)
+		reportServed(out, all, s.conns, s.rounds)
 	}
 	if !s.write {
 		return nil

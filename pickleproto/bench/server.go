@@ -69,8 +69,16 @@ func workloads() []workload {
 
 // turns is how many turns the two Go servers get a round, whose figures are those of all its turns together. Their
 // turns differ by half from one another, with how the machine's processors happen to share the work, so the best of
-// them would be a matter of luck. Python's differ less, and its threads take seconds to let go of one another.
-const turns = 4
+// them, or of a few together, would be a matter of luck: a round is long, and there is one for each roundsServed rounds
+// of the codec. Python's turns differ less, and its threads take seconds to let go of one another.
+const (
+	turns        = 16
+	roundsServed = 4
+	leastServed  = 3 // if the codec has as many
+)
+
+// roundsOf is how many rounds the servers have where the codec has so many.
+func roundsOf(rounds int) int { return min(rounds, max(leastServed, rounds/roundsServed)) }
 
 // The contestants.
 const (
@@ -142,7 +150,7 @@ func (s *served) measure(ctx context.Context, python, binary string, request []b
 	for i := range s.p99 {
 		s.p99[i] = 1e18
 	}
-	for range rounds {
+	for range roundsOf(rounds) {
 		var times [len(contestants)][]time.Duration
 		var served [len(contestants)]time.Duration // how long
 		for turn := range turns {
@@ -317,8 +325,8 @@ func move(what string, stdout io.Writer) error {
 	}
 }
 
-func reportServed(w io.Writer, all []*served, connections int) {
-	fmt.Fprintf(w, "\n### pickle-server, raw, %d connections\n\n", connections)
+func reportServed(w io.Writer, all []*served, connections, rounds int) {
+	fmt.Fprintf(w, "\n### pickle-server, raw, %d connections, best of %d rounds\n\n", connections, roundsOf(rounds))
 	row(w, "", "moves bytes, requests/s", "pickle-server", "of the mover", "threaded Python", "times Python", "p99 of the mover", "p99", "times", "p99 of Python", "goal")
 	row(w, strings.Split(strings.Repeat("---,", 10)+"---", ",")...)
 	for _, s := range all {

@@ -231,9 +231,9 @@ func duration(ns float64) string {
 	switch {
 	case math.IsNaN(ns):
 		return "–"
-	case ns < 1e3:
+	case ns < 999.5:
 		return fmt.Sprintf("%.0f ns", ns)
-	case ns < 1e6:
+	case ns < 999.5e3: // with three digits it is no millisecond yet
 		return fmt.Sprintf("%.3g µs", ns/1e3)
 	}
 	return fmt.Sprintf("%.3g ms", ns/1e6)
