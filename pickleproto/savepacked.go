@@ -83,19 +83,21 @@ func (e *encoder) saveStrs(v []string) error {
 		if e.proto >= 4 {
 			n = e.memo.addNewStrs(v)
 		}
-		buf := e.buf
-		for _, s := range v[:n] {
-			if len(buf) >= e.frameLimit {
-				e.buf = buf
+		for i := 0; i < n; {
+			var taken int
+			e.buf, taken = appendPlainStrs(e.buf, v[i:n], e.frameLimit)
+			if i += taken; i == n {
+				break
+			}
+			if len(e.buf) >= e.frameLimit {
 				e.nextFrame()
-				buf = e.buf
 			}
 			var ok bool
-			if buf, ok = appendShortStr(buf, s); !ok {
+			if e.buf, ok = appendShortStr(e.buf, v[i]); !ok {
 				return errNotUTF8()
 			}
+			i++
 		}
-		e.buf = buf
 		if n < len(v) {
 			if len(e.buf) >= e.frameLimit {
 				e.nextFrame()

@@ -120,6 +120,38 @@ func appendShortStr(buf []byte, s string) ([]byte, bool) {
 	return buf[:len(buf)+n+3], true
 }
 
+// plainText is the length of the longest strs that loops of their own write, and plainItem how much such a str takes:
+// SHORT_BINUNICODE, its length, its text, MEMOIZE.
+const (
+	plainText = 16
+	plainItem = plainText + 3
+)
+
+// appendPlainStrs appends strs of 8 to 16 ASCII characters as appendShortStr does, without a call for each: from the
+// first on, as many as are such, there is room for, and begin before buf has limit bytes. It returns how many.
+func appendPlainStrs(buf []byte, v []string, limit int) (_ []byte, taken int) {
+	free := buf[:cap(buf)]
+	n := len(buf)
+	for ; taken < len(v) && n < limit && len(free)-n >= plainItem; taken++ {
+		text := textBytes(v[taken])
+		if len(text) < 8 || len(text) > plainText {
+			break
+		}
+		x, y := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[len(text)-8:])
+		if (x|y)&highBits != 0 {
+			break
+		}
+		to := (*[plainItem]byte)(free[n:])
+		to[0], to[1] = wire.OpShortBinUnicode, byte(len(text))
+		binary.LittleEndian.PutUint64(to[2:], x)
+		// What is not in x; of 8 characters nothing, and what is put there is written over.
+		binary.LittleEndian.PutUint64(to[10:], y>>(8*(plainText-len(text))&63))
+		to[len(text)+2] = wire.OpMemoize
+		n += len(text) + 3
+	}
+	return buf[:n], taken
+}
+
 func errNotUTF8() error {
 	return &TypeError{Offset: -1, Msg: "a Go string that is not UTF-8 has no Python str: use Bytes"}
 }

@@ -65,13 +65,8 @@ func (e *encoder) saveTupleFrom(t Tuple, i int, place memoPlace) error {
 	return nil
 }
 
-const (
-	// plainTuple is the length up to which tuples are written by saveTuples itself.
-	plainTuple = 16
-	// plainItem is how many bytes an item takes at most that saveTuples writes: SHORT_BINUNICODE, plainText bytes, MEMOIZE.
-	plainItem = plainText + 3
-	plainText = 16
-)
+// plainTuple is the length up to which tuples are written by saveTuples itself, whose items take plainItem bytes at most.
+const plainTuple = 16
 
 // saveTuples writes the tuples that items begins with, one at least, at protocol 4 and without a hook. In a message with a
 // memo so large that a glance tells what is new, tuples and strs that are, and not long, are written here, without a call;
