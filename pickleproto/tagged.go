@@ -17,9 +17,6 @@ import (
 // way of Unmarshal can do, choose has said no) the variables may hold anything, and the pickle is to
 // be decoded as any other, which says what it is.
 func (p *Prepared) UnmarshalTagged(data []byte, tags [][]byte, rest []any, choose func() bool) bool {
-	if p.c.binding.err != nil {
-		return false
-	}
 	r := readerOf(data, &p.c)
 	if r == nil {
 		return false
@@ -73,8 +70,8 @@ type pointerPlan struct {
 	plan *typePlan
 }
 
-// planBehind returns the plan of what v points to; nil if v is no pointer. The arguments of calls are of
-// few types, so a pooled reader remembers their plans.
+// planBehind returns the plan of what v points to; nil if v is no pointer, or a nil one. The targets of a
+// program, and the arguments of calls, are of few types, so a pooled reader remembers their plans.
 func (r *reader) planBehind(v any) *typePlan {
 	typ := typeWord(v)
 	known := &r.pointerPlans[uintptr(typ)>>5%uintptr(len(r.pointerPlans))]

@@ -70,43 +70,47 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 // noEntry is a memo entry that was left out: Python 2's cPickle counts from 1.
 const noEntry = math.MaxUint32
 
-// unmarshalFast reads the pickle at the beginning of data into target, or leaves that unchanged
-// and returns false.
-func unmarshalFast(data []byte, target reflect.Value, p *typePlan, c *config, whole bool) (n int, ok bool) {
-	if p.fast == nil {
-		return 0, false
-	}
+// unmarshalFast reads the pickle at the beginning of data into what v points to, or leaves that
+// unchanged and returns false.
+func unmarshalFast(data []byte, v any, c *config, whole bool) (n int, ok bool) {
 	r := readerOf(data, c)
 	if r == nil {
 		return 0, false
 	}
+	p := r.planBehind(v)
+	if p == nil || p.fast == nil {
+		r.free()
+		return 0, false
+	}
 	// A target that holds nothing can be filled where it is: to empty it again is to leave it
 	// unchanged.
+	target := dataPointer(v)
 	fresh := target
-	inPlace := isZero(placeOf(target.Addr()), uintptr(p.size))
+	inPlace := isZero(target, uintptr(p.size))
 	if !inPlace {
-		fresh = reflect.New(p.t).Elem()
-		fresh.Set(target)
+		made := reflect.New(p.t)
+		made.Elem().Set(valueAt(p.t, target))
+		fresh = placeOf(made)
 	}
-	n, ok = r.read(placeOf(fresh.Addr()), p)
+	n, ok = r.read(fresh, p)
 	r.free()
 	switch {
 	case !ok || whole && n != len(data):
 		if inPlace {
-			target.SetZero()
+			valueAt(p.t, target).SetZero()
 		}
 		return 0, false
 	case !inPlace:
-		target.Set(fresh)
+		valueAt(p.t, target).Set(valueAt(p.t, fresh))
 	}
 	return n, true
 }
 
 // readerOf makes a reader of data, to be freed; nil if the options ask for what only the machine
-// can do.
+// can do, or are wrong.
 func readerOf(data []byte, c *config) *reader {
 	l := &c.limits
-	if c.memo != nil || int64(len(data)) > l.Message || uint64(len(data)) >= noEntry ||
+	if c.memo != nil || c.binding.err != nil || int64(len(data)) > l.Message || uint64(len(data)) >= noEntry ||
 		l.Stack != unlimited || l.Memo != unlimited || l.IntSize < 8 || l.Marks < DefaultMaxDepth {
 		return nil
 	}

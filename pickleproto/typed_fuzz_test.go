@@ -74,7 +74,7 @@ func FuzzUnmarshalTyped(f *testing.F) {
 		c := newConfig(opts)
 		for _, typ := range fuzzTargets {
 			fast := reflect.New(typ).Elem()
-			n, ok := unmarshalFast(data, fast, planOf(typ), &c, false)
+			n, ok := unmarshalFast(data, fast.Addr().Interface(), &c, false)
 			if !ok {
 				if !fast.IsZero() {
 					t.Errorf("%v: the target is not what it was", typ)

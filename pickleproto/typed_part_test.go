@@ -277,7 +277,7 @@ func TestFastParts(t *testing.T) {
 				all++
 				c := newConfig(opts)
 				var fast, slow []partRow
-				_, ok := unmarshalFast(p.data, reflect.ValueOf(&fast).Elem(), plan, &c, true)
+				_, ok := unmarshalFast(p.data, &fast, &c, true)
 				if c.budget != nil {
 					require.Zero(t, c.budget.Used(), "the budget is given back")
 				}
@@ -305,7 +305,7 @@ func TestFastPartsShare(t *testing.T) {
 	require.NoError(t, err)
 	c := newConfig(nil)
 	var rows []partRow
-	_, ok := unmarshalFast(data, reflect.ValueOf(&rows).Elem(), planOf(reflect.TypeOf(rows)), &c, true)
+	_, ok := unmarshalFast(data, &rows, &c, true)
 	require.True(t, ok)
 	assert.Equal(t, &partPoint{X: 1}, rows[0].P)
 	assert.Same(t, rows[0].P, rows[0].Q)
@@ -316,7 +316,7 @@ func TestFastPartsShare(t *testing.T) {
 	data, err = Marshal(NewList(mustDict(t, "M", o, "N", o), mustDict(t, "N", o)))
 	require.NoError(t, err)
 	var maps []struct{ M, N *map[string]any }
-	_, ok = unmarshalFast(data, reflect.ValueOf(&maps).Elem(), planOf(reflect.TypeOf(maps)), &c, true)
+	_, ok = unmarshalFast(data, &maps, &c, true)
 	require.True(t, ok)
 	assert.Equal(t, &map[string]any{"X": int64(1)}, maps[0].M)
 	assert.Same(t, maps[0].M, maps[0].N)
@@ -347,7 +347,7 @@ func TestFastPartsLong(t *testing.T) {
 	require.NoError(t, err)
 	c := newConfig(nil)
 	var fast, slow []row
-	_, ok := unmarshalFast(data, reflect.ValueOf(&fast).Elem(), planOf(reflect.TypeOf(fast)), &c, true)
+	_, ok := unmarshalFast(data, &fast, &c, true)
 	require.True(t, ok)
 	x, _, err := decode(data, &c)
 	require.NoError(t, err)
@@ -419,7 +419,7 @@ func TestFastPartsGiveUp(t *testing.T) {
 	} {
 		cfg := newConfig(c.opts)
 		v := reflect.ValueOf(c.into).Elem()
-		_, ok := unmarshalFast([]byte(c.data), v, planOf(v.Type()), &cfg, true)
+		_, ok := unmarshalFast([]byte(c.data), v.Addr().Interface(), &cfg, true)
 		assert.False(t, ok, name)
 		assert.True(t, v.IsZero(), name)
 		if cfg.budget != nil {
@@ -447,7 +447,7 @@ func TestFastPointersToNothing(t *testing.T) {
 		require.NoError(t, err)
 		c := newConfig(nil)
 		var v row
-		_, ok := unmarshalFast(data, reflect.ValueOf(&v).Elem(), planOf(reflect.TypeOf(v)), &c, true)
+		_, ok := unmarshalFast(data, &v, &c, true)
 		assert.Equal(t, b != nil, ok, "None is no nothing, as the binder says")
 		assert.Equal(t, ok, v.A != nil)
 	}

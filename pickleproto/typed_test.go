@@ -35,7 +35,7 @@ func fastPairs(t *testing.T) (pairs []struct {
 		require.NoError(t, err)
 		for _, typ := range append([]reflect.Type{reflect.TypeFor[any](), reflect.TypeFor[[]byte](), reflect.TypeFor[[]bool](),
 			reflect.TypeFor[map[string]bool](), reflect.TypeFor[map[string]float64](), reflect.TypeFor[[]any]()}, fuzzTargets...) {
-			if _, ok := unmarshalFast(data, reflect.New(typ).Elem(), planOf(typ), &c, true); ok {
+			if _, ok := unmarshalFast(data, reflect.New(typ).Interface(), &c, true); ok {
 				pairs = append(pairs, struct {
 					data []byte
 					typ  reflect.Type
@@ -45,7 +45,7 @@ func fastPairs(t *testing.T) (pairs []struct {
 	}
 	typ := reflect.TypeFor[[]partRow]()
 	for i, p := range append(partPickles(t, 2), partPickles(t, 4)...) {
-		if _, ok := unmarshalFast(p.data, reflect.New(typ).Elem(), planOf(typ), &c, true); ok && i%3 == 0 && len(p.data) < 250 {
+		if _, ok := unmarshalFast(p.data, reflect.New(typ).Interface(), &c, true); ok && i%3 == 0 && len(p.data) < 250 {
 			pairs = append(pairs, struct {
 				data []byte
 				typ  reflect.Type
@@ -65,7 +65,7 @@ func TestFastTruncated(t *testing.T) {
 		}
 		for cut := range p.data {
 			v := reflect.New(p.typ).Elem()
-			_, ok := unmarshalFast(p.data[:cut], v, planOf(p.typ), &c, true)
+			_, ok := unmarshalFast(p.data[:cut], v.Addr().Interface(), &c, true)
 			if ok || !v.IsZero() {
 				t.Fatalf("%v took %q", p.typ, p.data[:cut])
 			}
@@ -110,7 +110,7 @@ func TestFastAgainstMachine(t *testing.T) {
 		}
 		c := newConfig(nil)
 		fast := reflect.New(p.typ).Elem()
-		n, ok := unmarshalFast(data, fast, planOf(p.typ), &c, false)
+		n, ok := unmarshalFast(data, fast.Addr().Interface(), &c, false)
 		if !ok {
 			continue
 		}
@@ -172,7 +172,7 @@ func TestFastGivesUp(t *testing.T) {
 	} {
 		cfg := newConfig(c.opts)
 		v := reflect.ValueOf(c.into).Elem()
-		_, ok := unmarshalFast([]byte(c.data), v, planOf(v.Type()), &cfg, true)
+		_, ok := unmarshalFast([]byte(c.data), v.Addr().Interface(), &cfg, true)
 		if name == "a list in an any" {
 			assert.True(t, ok, name) // an empty list holds no any
 			continue
@@ -221,7 +221,7 @@ func TestFastLongMessages(t *testing.T) {
 		for _, opts := range [][]Option{nil, {WithCopyStrings()}, {WithLentBuffer()}, {WithBudget(NewBudget(1 << 30))}} {
 			c := newConfig(opts)
 			var got []row
-			_, ok := unmarshalFast(data, reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &c, true)
+			_, ok := unmarshalFast(data, &got, &c, true)
 			require.True(t, ok, "protocol %d", protocol)
 			require.Equal(t, rows, got)
 			if c.budget != nil {
@@ -242,7 +242,7 @@ func TestFastFetchesLongStrOnce(t *testing.T) {
 		require.NoError(t, err)
 		c := newConfig(nil)
 		var got []string
-		_, ok := unmarshalFast(data, reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &c, true)
+		_, ok := unmarshalFast(data, &got, &c, true)
 		require.True(t, ok)
 		require.Equal(t, strs, got)
 		assert.Same(t, unsafe.StringData(got[2]), unsafe.StringData(got[100]))
@@ -261,7 +261,7 @@ func TestFastNestsNoDeeperThanTheMessage(t *testing.T) {
 	c := newConfig(nil)
 	var v [][][]int
 	data := []byte("\x80\x02K\x01\x85\x85\x85.")
-	_, ok := unmarshalFast(data, reflect.ValueOf(&v).Elem(), planOf(reflect.TypeOf(v)), &c, true)
+	_, ok := unmarshalFast(data, &v, &c, true)
 	require.True(t, ok)
 	require.Equal(t, [][][]int{{{1}}}, v)
 }

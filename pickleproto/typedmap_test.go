@@ -81,7 +81,7 @@ func TestLongMapsAgainstBinder(t *testing.T) {
 				slow, fast = new(triple), new(triple)
 			}
 			into := reflect.ValueOf(fast).Elem()
-			n, ok := unmarshalFast(data, into, planOf(into.Type()), &c, true)
+			n, ok := unmarshalFast(data, into.Addr().Interface(), &c, true)
 			if !ok {
 				refused++
 				continue
@@ -113,7 +113,7 @@ func TestIntEntries(t *testing.T) {
 	unframed := append([]byte("\x80\x04"), data[11:]...)
 	fast := func(data []byte, opts ...Option) (m map[string]int64, ok bool) {
 		c := newConfig(opts)
-		_, ok = unmarshalFast(data, reflect.ValueOf(&m).Elem(), planOf(reflect.TypeOf(m)), &c, true)
+		_, ok = unmarshalFast(data, &m, &c, true)
 		return m, ok
 	}
 	for name, data := range map[string][]byte{

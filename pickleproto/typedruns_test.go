@@ -145,7 +145,7 @@ func TestRunsAgainstBinder(t *testing.T) {
 		for _, opts := range [][]Option{nil, {WithCopyStrings()}, {WithLentBuffer()}, {WithLimits(Limits{Memory: int64(len(data))})}} {
 			c := newConfig(opts)
 			slow, fast := reflect.New(typ), reflect.New(typ)
-			n, ok := unmarshalFast(data, fast.Elem(), planOf(typ), &c, true)
+			n, ok := unmarshalFast(data, fast.Interface(), &c, true)
 			if !ok {
 				require.True(t, fast.Elem().IsZero())
 				refused++
@@ -173,7 +173,7 @@ func TestStrRuns(t *testing.T) {
 	}
 	fast := func(data string) (s []string, ok bool) {
 		c := newConfig(nil)
-		_, ok = unmarshalFast([]byte(data), reflect.ValueOf(&s).Elem(), planOf(reflect.TypeOf(s)), &c, true)
+		_, ok = unmarshalFast([]byte(data), &s, &c, true)
 		return s, ok
 	}
 	for name, c := range map[string]struct {
@@ -247,7 +247,7 @@ func TestExpectedFields(t *testing.T) {
 		var got []abc
 		cfg := newConfig(nil)
 		data := slices.Clip([]byte(first + c.record + "e."))
-		_, ok := unmarshalFast(data, reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &cfg, true)
+		_, ok := unmarshalFast(data, &got, &cfg, true)
 		require.Equal(t, c.ok, ok, name)
 		if ok {
 			require.Equal(t, []abc{{1, 2, 3}, {4, 5, 6}, c.want}, got, name)
@@ -256,7 +256,7 @@ func TestExpectedFields(t *testing.T) {
 	var got []abc
 	cfg := newConfig([]Option{WithRequireFields()})
 	for record, want := range map[string]bool{"": true, "}(h\x00K\x04h\x01K\x05u": false} {
-		_, ok := unmarshalFast([]byte(first+record+"e."), reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &cfg, true)
+		_, ok := unmarshalFast([]byte(first+record+"e."), &got, &cfg, true)
 		assert.Equal(t, want, ok)
 		got = nil
 	}
@@ -276,7 +276,7 @@ func TestArrayRuns(t *testing.T) {
 	} {
 		got := reflect.New(reflect.TypeOf(want)).Elem()
 		c := newConfig(nil)
-		_, ok := unmarshalFast([]byte("\x80\x04"+data+"."), got, planOf(got.Type()), &c, true)
+		_, ok := unmarshalFast([]byte("\x80\x04"+data+"."), got.Addr().Interface(), &c, true)
 		require.True(t, ok, "%q", data)
 		require.Equal(t, want, got.Interface(), "%q", data)
 	}
@@ -292,7 +292,7 @@ func TestArrayRuns(t *testing.T) {
 	} {
 		got := reflect.ValueOf(into).Elem()
 		c := newConfig(nil)
-		_, ok := unmarshalFast([]byte("\x80\x04"+data+"."), got, planOf(got.Type()), &c, true)
+		_, ok := unmarshalFast([]byte("\x80\x04"+data+"."), got.Addr().Interface(), &c, true)
 		assert.False(t, ok, "%q", data)
 		assert.True(t, got.IsZero(), "%q", data)
 	}
@@ -303,7 +303,7 @@ func TestArrayRuns(t *testing.T) {
 	data, err := Marshal(want[:])
 	require.NoError(t, err)
 	c := newConfig(nil)
-	_, ok := unmarshalFast(data, reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &c, true)
+	_, ok := unmarshalFast(data, &got, &c, true)
 	require.True(t, ok)
 	assert.Equal(t, want, got)
 }
@@ -314,7 +314,7 @@ func TestShortListsApart(t *testing.T) {
 	data, err := Marshal([][]string{{"a", "b"}, {}, {"c"}, {"d", "e", "f", "g", "h", "i", "j", "k", "l"}, {"m"}})
 	require.NoError(t, err)
 	c := newConfig(nil)
-	_, ok := unmarshalFast(data, reflect.ValueOf(&got).Elem(), planOf(reflect.TypeOf(got)), &c, true)
+	_, ok := unmarshalFast(data, &got, &c, true)
 	require.True(t, ok)
 	for i := range got {
 		got[i] = append(got[i], "more")

@@ -30,16 +30,15 @@ func unmarshal(data []byte, v any, c *config, whole bool, n *int) error {
 		}
 		return nil
 	}
-	rv := reflect.ValueOf(v)
-	if rv.Kind() != reflect.Pointer || rv.IsNil() {
-		return errNilTarget
-	}
-	if c.binding.err != nil {
-		return c.binding.err
-	}
-	plan := planOf(rv.Type().Elem())
-	used, ok := unmarshalFast(data, rv.Elem(), plan, c, whole)
+	used, ok := unmarshalFast(data, v, c, whole)
 	if !ok {
+		rv := reflect.ValueOf(v)
+		if rv.Kind() != reflect.Pointer || rv.IsNil() {
+			return errNilTarget
+		}
+		if c.binding.err != nil {
+			return c.binding.err
+		}
 		var x any
 		var err error
 		if x, used, err = decode(data, c); err != nil {
@@ -48,7 +47,7 @@ func unmarshal(data []byte, v any, c *config, whole bool, n *int) error {
 		if whole && used != len(data) {
 			return errTrailing(used)
 		}
-		if err := bindInto(rv.Elem(), x, plan, data[:used], c); err != nil {
+		if err := bindInto(rv.Elem(), x, planOf(rv.Type().Elem()), data[:used], c); err != nil {
 			return err
 		}
 	}
