@@ -547,7 +547,25 @@ func (d *Dict) setAll(pairs []any, h *hasher) error {
 type shapeCache struct {
 	tables [16]*keyTable
 	first  [16]*keyTable // by the first key alone
+	gets   [4]keyGets    // by the first key too, of which fewer are met in turns
 	used   bool
+}
+
+// keyGets are the BINGETs that fetched the keys of a table from the memo, by their places, with the argument above the
+// opcode; 0 for those that were not met. In one message the same two bytes fetch the same key, until its entry is
+// written over.
+type keyGets struct {
+	of   *keyTable
+	gets [16]uint16
+}
+
+// getsOf returns those of t.
+func (c *shapeCache) getsOf(t *keyTable) *keyGets {
+	k := &c.gets[firstSlot(t.keys[0])%uintptr(len(c.gets))]
+	if k.of != t {
+		*k = keyGets{of: t}
+	}
+	return k
 }
 
 func firstSlot(first any) uintptr { return uintptr(dataPointer(first)) >> 4 & 15 }

@@ -108,6 +108,9 @@ func (m *machine) memoEntry(n int) any {
 
 // setMemo writes over entry n, which there is.
 func (m *machine) setMemo(n int, v any) {
+	if m.shapes.used {
+		m.shapes.gets = [len(m.shapes.gets)]keyGets{}
+	}
 	if n < len(m.memo) {
 		m.memo[n] = v
 	} else {

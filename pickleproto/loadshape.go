@@ -42,19 +42,27 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 		m.opAt = i
 		values = m.anys(len(keys))
 	}
+	known := m.shapes.getsOf(t)
 	inner := int32(0)
 	j := 0
 	for j < len(values) && len(data)-i > 5+longestScalar {
-		n, at := getAt(data, i)
-		if key := m.memoEntry(n); typeWord(key) != typString || !same(key, keys[j]) {
-			if j > 0 {
-				if v, next := m.shapedShortTuple(values[j-1], data, i); next > i {
-					values[j-1], i, inner = v, next, max(inner, 1)
-					continue
+		at := i + 2
+		if get := binary.LittleEndian.Uint16(data[i:]); j >= len(known.gets) || known.gets[j] != get || get == 0 {
+			var n int
+			n, at = getAt(data, i)
+			if key := m.memoEntry(n); typeWord(key) != typString || !same(key, keys[j]) {
+				if j > 0 {
+					if v, next := m.shapedShortTuple(values[j-1], data, i); next > i {
+						values[j-1], i, inner = v, next, max(inner, 1)
+						continue
+					}
 				}
+				t.failed += shapedFailure
+				break
 			}
-			t.failed += shapedFailure
-			break
+			if j < len(known.gets) && at == i+2 {
+				known.gets[j] = get
+			}
 		}
 		from := at
 		var v any
@@ -121,6 +129,7 @@ func (m *machine) loadShaped(d *Dict, t *keyTable, data []byte, i, room int) (ne
 				return next, 0
 			}
 			v, at, inner = c, next, max(inner, h)
+			known = m.shapes.getsOf(t) // unless a dict within has taken its place
 		}
 		if at == from {
 			if room > 0 {

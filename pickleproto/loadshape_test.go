@@ -78,6 +78,10 @@ func (w *pickleWriter) plain(n int) {
 			w.get(1 + w.IntN(3))
 		case 9:
 			w.put("\x8c\x05fresh")
+			if w.IntN(20) == 0 {
+				w.put("q" + string(rune(1+w.IntN(60)))) // in the place of a key, perhaps
+				return
+			}
 			w.memoize()
 		case 10:
 			w.put("\x8c\x0bnot äscii?")
@@ -215,7 +219,9 @@ func (w *pickleWriter) message() {
 	w.put(".")
 	for w.IntN(3) == 0 { // something is wrong
 		at := 3 + w.IntN(len(w.out)-3)
-		switch w.IntN(3) {
+		switch w.IntN(4) {
+		case 3:
+			w.out[at] = "\x00\x00" // no opcode
 		case 0:
 			w.out = append(w.out[:at], w.out[at+1:]...)
 		case 1:
@@ -393,6 +399,29 @@ func TestShapedDepthAlone(t *testing.T) {
 			var limit *LimitError
 			require.ErrorAs(t, err, &limit)
 		})
+	}
+}
+
+// A dict that lies within another, and has other keys, does not make what comes after it be taken for the keys that
+// the other one had.
+func TestShapesWithinOneAnother(t *testing.T) {
+	const shapes = 9
+	var start strings.Builder
+	start.WriteString("\x80\x04]\x94(")
+	for i := range shapes { // entries 1 + 3*i to 3 + 3*i are a dict and its two keys
+		fmt.Fprintf(&start, "}\x94(\x8c\x02a%d\x94N\x8c\x02b%d\x94Nu", i, i)
+	}
+	for i := range shapes {
+		for j := range shapes {
+			inner := fmt.Sprintf("}\x94(h%cNh%cNu", 2+3*j, 3+3*j)
+			message := start.String() + fmt.Sprintf("}\x94(h%c%sh%cNu", 2+3*i, inner, 3+3*j) + fmt.Sprintf("}\x94(h%c%sh%cNu", 2+3*i, inner, 3+3*i) + "e."
+			v, err := Native.Decode([]byte(message))
+			require.NoError(t, err)
+			items := v.(*List).Items()[shapes:]
+			within := fmt.Sprintf("{'a%d': None, 'b%d': None}", j, j)
+			assert.Equal(t, fmt.Sprintf("{'a%d': %s, 'b%d': None}", i, within, j), Repr(items[0]))
+			assert.Equal(t, fmt.Sprintf("{'a%d': %s, 'b%d': None}", i, within, i), Repr(items[1]))
+		}
 	}
 }
 
