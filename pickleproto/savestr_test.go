@@ -7,7 +7,6 @@ import (
 
 	"github.com/picklebridge/picklebridge/pickleproto/internal/quick"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // A list of strs that are not boxed is written in loops of its own: as one of boxed strs, whatever their length, their
@@ -51,14 +50,9 @@ func TestStrListsAgainstItemByItem(t *testing.T) {
 			want, wantErr := Marshal(NewList(boxed...), WithLimits(limits), protocol)
 			room := make([]byte, 3, 3+r.IntN(20*len(strs)+100))
 			got, err := AppendMarshal(room, NewStringList(strs), WithLimits(limits), protocol)
-			if wantErr != nil {
+			if samePickle(t, want, wantErr, got[min(len(got), len(room)):], err) {
 				refused++
-				require.Error(t, err)
-				require.IsType(t, wantErr, err)
-				continue
 			}
-			require.NoError(t, err)
-			require.True(t, string(want) == string(got[3:]))
 		}
 	}
 	assert.Positive(t, refused)
